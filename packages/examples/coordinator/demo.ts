@@ -1,0 +1,105 @@
+/**
+ * The demo: replays GitHub's webhooks into durable actors, goes on from what is on disk, and says what came of it.
+ *
+ * Exit codes: 0 all rounds are done, 1 it could not go on, 2 the command line was not understood, 130 Ctrl-C.
+ */
+
+import { mkdir } from 'node:fs/promises'
+import { openSystem, type System } from '@bailiwick/kernel'
+import { actors } from './actors.ts'
+import { codeOf } from './error-code.ts'
+import { Latency } from './latency.ts'
+import { help, type Options, parseOptions, UsageError } from './options.ts'
+import { readExamples } from './payloads.ts'
+import { Progress } from './progress.ts'
+import { replayLog } from './replay.actor.ts'
+import { replay } from './replay.ts'
+import { isExact, type Summary, summaryText } from './summary.ts'
+import { readTotals } from './totals.ts'
+import { several } from './words.ts'
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const options = parseOptions(args)
+    if (options.help) {
+      process.stdout.write(help)
+      return 0
+    }
+    return await run(options)
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`demo: ${error.message}. See --help.\n`)
+      return 2
+    }
+    // An error with a code is news about the world, which its message tells; one without is a bug, which its stack tells.
+    if (codeOf(error) === undefined) throw error
+    process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`)
+    return 1
+  }
+}
+
+async function run(options: Options): Promise<number> {
+  const { data: directory, shards } = options
+  await mkdir(directory, { recursive: true })
+  await using system = await openSystem({ directory, actors, ...(shards !== undefined && { shards }) })
+  const interrupted = new AbortController()
+  // Only once: a second Ctrl-C ends the process at once, which does no harm either.
+  process.once('SIGINT', () => interrupted.abort())
+
+  const screen = options.json ? process.stderr : process.stdout
+  const before = await system.actor(replayLog, 'github').ask.progress()
+  screen.write(`${greeting(before.rounds, options)}\n`)
+
+  const examples = readExamples()
+  const latency = new Latency()
+  const progress = new Progress(screen, options.rounds, latency, before.tally)
+  const startedAt = performance.now()
+  const rounds = await replay(system, {
+    examples,
+    rounds: options.rounds,
+    latency,
+    signal: interrupted.signal,
+    onProgress: (done, tally) => progress.show(done, tally),
+  })
+  const seconds = (performance.now() - startedAt) / 1000
+  progress.end()
+  if (rounds < options.rounds) {
+    screen.write(`Stopped after ${several(rounds, 'round')}; all of them are on disk. Start it again to go on.\n`)
+    return 130
+  }
+  return report(options, await summarise(system, directory, { roundsBefore: before.rounds, seconds, latency }))
+}
+
+function greeting(roundsBefore: number, { rounds, data }: Options): string {
+  if (roundsBefore === 0) return `Replaying ${several(rounds, 'round')} of GitHub's example webhooks into ${data}`
+  if (roundsBefore >= rounds) return `${several(roundsBefore, 'round')} are on disk in ${data}`
+  return `Going on after ${several(roundsBefore, 'round')} of ${rounds} that are on disk in ${data}`
+}
+
+interface Run {
+  readonly roundsBefore: number
+  readonly seconds: number
+  readonly latency: Latency
+}
+
+async function summarise(system: System, directory: string, { roundsBefore, seconds, latency }: Run): Promise<Summary> {
+  const { rounds, tally } = await system.actor(replayLog, 'github').ask.progress()
+  return {
+    directory,
+    totals: { rounds, ...tally, ...(await readTotals(system, rounds, readExamples())) },
+    thisRun: {
+      roundsBefore,
+      seconds,
+      actorsInMemory: system.stats().residentActors,
+      latencyMs: { urgent: latency.of('urgent'), normal: latency.of('normal') },
+    },
+  }
+}
+
+/** Prints the summary. A sum that does not come out is a bug of the runtime and must not pass unseen. */
+function report({ json }: Options, summary: Summary): number {
+  process.stdout.write(json ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary))
+  return isExact(summary) ? 0 : 1
+}

@@ -1,0 +1,196 @@
+/**
+ * `defineActor`: one object that says what an actor is, and the types that follow from it.
+ *
+ * A definition is plain data and functions. It starts nothing, and it is the same object in the calling thread, where
+ * inputs are validated, and in the shard's thread, where the logic runs; the shard finds it through `module`.
+ */
+import type { AnyActorLogic, EventFromLogic, InputFrom, SnapshotFrom } from 'xstate'
+import { InvalidDefinition } from '../errors.ts'
+import { PRIORITIES } from '../shard/lanes.ts'
+import type { CommandBuilder, CommandDefinition, CommandKind } from './command.ts'
+import type { ActorKey } from './key.ts'
+
+/** Bounds of an actor's mailbox. */
+export interface MailboxOptions {
+  /** How many commands may wait for one actor, over all lanes; more are answered with `MailboxFull`. Default 10,000. */
+  readonly capacity?: number
+  /** After at most so many more urgent commands a waiting less urgent one is served. Default 64. */
+  readonly starvationBound?: number
+}
+
+/** How a journaled actor keeps its events. */
+export interface JournalOptions {
+  /** A snapshot is written every so many events; recovery replays at most as many. Default 100. */
+  readonly snapshotEvery?: number
+  /** How many events before the latest snapshot are kept for inspection. Default 0: none. */
+  readonly keepEvents?: number
+}
+
+/** What a definition may say; `commands` and `logic` decide the types of every ref. */
+export interface ActorOptions<Type extends string, Logic extends AnyActorLogic, Commands> {
+  /** Name of the kind of actor, for instance `account`. Part of every stored row: it must stay the same for ever. */
+  readonly type: Type
+  /** URL of the module that exports this definition: `import.meta.url`. Shard threads import it. */
+  readonly module: string
+  /** Any XState v5 actor logic: a machine, `fromTransition`, … It must be pure: what it wants to do, it does through actions. */
+  readonly logic: Logic
+  /** The commands and queries that the actor takes, by name. A command's name is the type of the event that the logic gets. */
+  readonly commands: Commands
+  /** XState input for the first activation of a key. Runs once per actor; a throw makes the activation fail. */
+  readonly input?: (args: { readonly key: ActorKey }) => InputFrom<Logic>
+  readonly mailbox?: MailboxOptions
+  /** An actor idle for so long leaves memory; its state stays in the store. Default 60,000. */
+  readonly idleMs?: number
+  /** Version of the logic, stored with each snapshot; a whole number from 1. Default 1. */
+  readonly version?: number
+  /** For each older version N the function that turns a snapshot of version N into one of version N+1. */
+  readonly migrate?: Readonly<Record<number, (snapshot: unknown) => unknown>>
+  /** `snapshot`: state is written once per batch. `journal`: events are appended and a snapshot is written now and then. Default `snapshot`. */
+  readonly persist?: 'snapshot' | 'journal'
+  /** Only with `persist: 'journal'`. */
+  readonly journal?: JournalOptions
+  /** True for actors that live in memory only: faster, and gone when idle, closed or crashed. Default false. */
+  readonly volatile?: boolean
+}
+
+/** The commands of a definition, for the constraint of `defineActor`. */
+// `any` in the input positions is the top type of a contravariant place; the snapshot stays exact, which types `reply`.
+// oxlint-disable-next-line typescript/no-explicit-any
+export type CommandBuilders<Snapshot> = Readonly<Record<string, CommandBuilder<CommandKind, any, any, unknown, Snapshot>>>
+
+/** Makes a command whose event the logic does not know fail to compile, with a sentence that says so. */
+export type CheckedCommands<Logic extends AnyActorLogic, Commands> = {
+  readonly [Name in keyof Commands]: Commands[Name] extends CommandBuilder<infer Kind, infer _Given, infer Input, infer _Reply, infer _Snapshot>
+    ? Kind extends 'query'
+      ? unknown
+      : { readonly type: Name } & Input extends EventFromLogic<Logic>
+        ? unknown
+        : { readonly 'the logic does not take this event': Name }
+    : unknown
+}
+
+/** A definition after its checks, with every default filled in. `commands` is by name; `Commands` keeps the types. */
+export interface ActorDefinition<Type extends string = string, Snapshot = unknown, Commands = unknown> {
+  readonly type: Type
+  readonly module: string
+  readonly logic: AnyActorLogic
+  readonly commands: ReadonlyMap<string, AnyCommand>
+  readonly input: ((args: { readonly key: ActorKey }) => unknown) | undefined
+  readonly mailbox: Required<MailboxOptions>
+  readonly idleMs: number
+  readonly version: number
+  readonly migrate: Readonly<Record<number, (snapshot: unknown) => unknown>>
+  readonly persist: 'snapshot' | 'journal' | 'nothing'
+  readonly journal: Required<JournalOptions>
+  /** Carries types only; never present. */
+  readonly types?: { readonly snapshot: Snapshot; readonly commands: Commands }
+}
+
+/** A command whose types have been forgotten: what the kernel works with. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the reply's argument is contravariant; the kernel only ever passes what it validated.
+export type AnyCommand = CommandDefinition<CommandKind, any, any, unknown, any>
+
+/** Marks definitions, so that a shard can find them among the exports of a module, also across copies of this package. */
+const DEFINITION = Symbol.for('bailiwick.actor-definition')
+
+/** Whether a value was made by `defineActor`. */
+export function isActorDefinition(value: unknown): value is ActorDefinition {
+  return typeof value === 'object' && value !== null && DEFINITION in value
+}
+
+/**
+ * Defines an actor. Checks the whole definition and fills in the defaults.
+ * Throws `InvalidDefinition`, naming the field.
+ */
+export function defineActor<const Type extends string, Logic extends AnyActorLogic, const Commands extends CommandBuilders<SnapshotFrom<Logic>>>(
+  options: ActorOptions<Type, Logic, Commands & CheckedCommands<Logic, Commands>>,
+): ActorDefinition<Type, SnapshotFrom<Logic>, Commands> {
+  const { type } = options
+  check(type, typeof type === 'string' && /^[A-Za-z][\w.-]{0,99}$/.test(type), 'type', 'must be a name: a letter, then letters, digits, "_", "." or "-", at most 100')
+  check(type, isModuleUrl(options.module), 'module', 'must be the URL of a module: write `module: import.meta.url`')
+  check(type, isActorLogic(options.logic), 'logic', 'must be an XState v5 actor logic, for instance a machine')
+  const isVolatile = options.volatile ?? false
+  const persist = options.persist ?? 'snapshot'
+  check(type, persist === 'snapshot' || persist === 'journal', 'persist', 'must be "snapshot" or "journal"')
+  check(type, !(isVolatile && options.persist !== undefined), 'persist', 'has no meaning for a volatile actor')
+  check(type, options.journal === undefined || persist === 'journal', 'journal', 'needs persist: "journal"')
+  const definition: ActorDefinition<Type, SnapshotFrom<Logic>, Commands> & { readonly [DEFINITION]: true } = {
+    [DEFINITION]: true,
+    type,
+    module: options.module,
+    logic: options.logic,
+    commands: commandsOf(type, options.commands),
+    input: options.input,
+    mailbox: {
+      capacity: wholeNumber(type, 'mailbox.capacity', options.mailbox?.capacity ?? 10_000, 1),
+      starvationBound: wholeNumber(type, 'mailbox.starvationBound', options.mailbox?.starvationBound ?? 64, 1),
+    },
+    idleMs: wholeNumber(type, 'idleMs', options.idleMs ?? 60_000, 0),
+    version: wholeNumber(type, 'version', options.version ?? 1, 1),
+    migrate: migrationsOf(type, options.migrate ?? {}),
+    persist: isVolatile ? 'nothing' : persist,
+    journal: {
+      snapshotEvery: wholeNumber(type, 'journal.snapshotEvery', options.journal?.snapshotEvery ?? 100, 1),
+      keepEvents: wholeNumber(type, 'journal.keepEvents', options.journal?.keepEvents ?? 0, 0),
+    },
+  }
+  return Object.freeze(definition)
+}
+
+/** What of a definition must be the same in every thread: everything that can be compared. */
+export function fingerprintOf(definition: ActorDefinition): string {
+  const commands = [...definition.commands.values()].map((entry) => [entry.name, entry.kind, entry.priority, entry.reply !== undefined])
+  const { type, mailbox, idleMs, version, persist, journal } = definition
+  return JSON.stringify({ type, commands, mailbox, idleMs, version, persist, journal })
+}
+
+function check(definition: string, holds: boolean, field: string, detail: string): void {
+  if (!holds) throw new InvalidDefinition(String(definition), field, detail)
+}
+
+/** Checks a whole number with a lower bound; used for every numeric setting. */
+function wholeNumber(definition: string, field: string, value: number, min: number): number {
+  check(definition, Number.isSafeInteger(value) && value >= min, field, `must be a whole number from ${min}, is ${String(value)}`)
+  return value
+}
+
+function isModuleUrl(value: unknown): boolean {
+  return typeof value === 'string' && URL.canParse(value)
+}
+
+function isActorLogic(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'transition' in value &&
+    'getInitialSnapshot' in value &&
+    'getPersistedSnapshot' in value &&
+    typeof value.transition === 'function'
+  )
+}
+
+function commandsOf(type: string, builders: Readonly<Record<string, (name: string) => AnyCommand>>): ReadonlyMap<string, AnyCommand> {
+  check(type, typeof builders === 'object' && builders !== null, 'commands', 'must be an object of command() and query()')
+  const commands = new Map<string, AnyCommand>()
+  for (const [name, builder] of Object.entries(builders)) {
+    check(type, typeof builder === 'function', `commands.${name}`, 'must be made by command() or query()')
+    check(type, name !== '' && name !== 'then' && !name.startsWith('xstate.'), `commands.${name}`, 'is a name that cannot be a command')
+    const definition = builder(name)
+    check(type, PRIORITIES.includes(definition.priority), `commands.${name}.priority`, `must be one of ${PRIORITIES.join(', ')}`)
+    check(type, definition.input === undefined || typeof definition.input.safeParse === 'function', `commands.${name}.input`, 'must be a zod schema')
+    commands.set(name, definition)
+  }
+  check(type, commands.size > 0, 'commands', 'must name at least one command')
+  return commands
+}
+
+function migrationsOf(
+  type: string,
+  migrate: Readonly<Record<number, (snapshot: unknown) => unknown>>,
+): Readonly<Record<number, (snapshot: unknown) => unknown>> {
+  for (const [version, migration] of Object.entries(migrate)) {
+    check(type, /^[1-9]\d*$/.test(version), `migrate.${version}`, 'must be keyed by the version it leads from')
+    check(type, typeof migration === 'function', `migrate.${version}`, 'must be a function')
+  }
+  return migrate
+}

@@ -1,0 +1,405 @@
+/**
+ * The kernel's errors, and how any error of Bailiwick crosses a thread.
+ *
+ * Expected ends of a call that the caller must tell apart are classes here, each with a stable `code`, typed fields
+ * and an answer to the question "did it happen?" in its documentation. docs/errors.md lists them all; a test compares
+ * that page with `errorClasses`.
+ */
+import {
+  BailiwickError,
+  BatchInvalid,
+  DirectoryInUse,
+  DirectoryMissing,
+  DirectoryNotOurs,
+  DirectoryNotWritable,
+  Fenced,
+  SchemaTooNew,
+  StoreDamaged,
+  StoreUnavailable,
+} from '@bailiwick/store'
+import type { ErrorField, StoreFault } from '@bailiwick/store'
+
+/** An argument is wrong: an input that its schema refuses, a key, an option. Nothing was sent. Fix the call. */
+export class InvalidInput extends BailiwickError {
+  readonly code = 'INVALID_INPUT'
+  readonly retryable = false
+  /** Path of the first offending field, for instance `amount` or `items.3.price`; empty for the value as a whole. */
+  readonly field: string
+  /** What was called, for instance `account.deposit`. */
+  readonly operation: string
+  /** Every complaint, as `field: message`. */
+  readonly issues: readonly string[]
+
+  constructor(operation: string, field: string, detail: string, issues: readonly string[] = [`${field}: ${detail}`]) {
+    super(`Invalid input for ${operation}: ${field === '' ? '' : `${field}: `}${detail}`)
+    this.operation = operation
+    this.field = field
+    this.issues = issues
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { operation: this.operation, field: this.field, issues: this.issues }
+  }
+}
+
+/** A definition of an actor, or an option of `openSystem`, contradicts itself. Nothing was started. Fix the code. */
+export class InvalidDefinition extends BailiwickError {
+  readonly code = 'INVALID_DEFINITION'
+  readonly retryable = false
+  /** Type of the actor, or `openSystem`. */
+  readonly definition: string
+  /** Path of the offending field. */
+  readonly field: string
+
+  constructor(definition: string, field: string, detail: string) {
+    super(`Invalid definition of ${definition}: ${field}: ${detail}`)
+    this.definition = definition
+    this.field = field
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { definition: this.definition, field: this.field }
+  }
+}
+
+/** A shard thread could not load a definition, or loaded another one than the caller has. The system did not open. */
+export class DefinitionNotLoaded extends BailiwickError {
+  readonly code = 'DEFINITION_NOT_LOADED'
+  readonly retryable = false
+  readonly type: string
+  readonly module: string
+
+  constructor(type: string, module: string, detail: string, options?: ErrorOptions) {
+    super(`A shard could not load the actor type "${type}" from ${module}: ${detail}`, options)
+    this.type = type
+    this.module = module
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { type: this.type, module: this.module }
+  }
+}
+
+/** A queue is at its bound. The command was not accepted and has no effect. Slow down, then ask again. */
+export class MailboxFull extends BailiwickError {
+  readonly code = 'MAILBOX_FULL'
+  readonly retryable = true
+  readonly actor: string
+  /** Which bound was hit: the actor's mailbox, its shard, or the system's pending calls. */
+  readonly scope: 'mailbox' | 'shard' | 'system'
+  /** The bound, in commands. */
+  readonly capacity: number
+
+  constructor(actor: string, scope: 'mailbox' | 'shard' | 'system', capacity: number) {
+    super(`The ${scope === 'mailbox' ? `mailbox of ${actor}` : scope} is full: ${capacity} commands are waiting.`)
+    this.actor = actor
+    this.scope = scope
+    this.capacity = capacity
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, scope: this.scope, capacity: this.capacity }
+  }
+}
+
+/** The actor's present state does not take this command. It had no effect. Retry after the state has changed. */
+export class CommandRejected extends BailiwickError {
+  readonly code = 'COMMAND_REJECTED'
+  readonly retryable = false
+  readonly actor: string
+  readonly command: string
+  /** The state that refused, as JSON text, for instance `"frozen"`; the snapshot's status once the logic has ended. */
+  readonly state: string
+
+  constructor(actor: string, command: string, state: string) {
+    super(`${actor} does not take the command "${command}" in its state ${state}.`)
+    this.actor = actor
+    this.command = command
+    this.state = state
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, command: this.command, state: this.state }
+  }
+}
+
+/** The logic or the reply function threw. The actor's state is as before the command. Retry helps only if the cause is gone. */
+export class CommandFailed extends BailiwickError {
+  readonly code = 'COMMAND_FAILED'
+  readonly retryable = false
+  readonly actor: string
+  readonly command: string
+  /** Message of the error that was thrown. */
+  readonly reason: string
+
+  constructor(actor: string, command: string, reason: string, options?: ErrorOptions) {
+    super(`The command "${command}" of ${actor} failed: ${reason}`, options)
+    this.actor = actor
+    this.command = command
+    this.reason = reason
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, command: this.command, reason: this.reason }
+  }
+}
+
+/** State, reply or input holds a value that JSON cannot carry. The actor's state is as before the command. Fix the code. */
+export class NotSerializable extends BailiwickError {
+  readonly code = 'NOT_SERIALIZABLE'
+  readonly retryable = false
+  readonly actor: string
+  /** What holds the value: `context`, `reply`, … followed by the path, for instance `context.seen`. */
+  readonly field: string
+
+  constructor(actor: string, field: string, detail: string) {
+    super(`${actor}: ${field} ${detail}, which JSON cannot carry.`)
+    this.actor = actor
+    this.field = field
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, field: this.field }
+  }
+}
+
+/** The actor could not be brought into memory: its initial state threw, or its snapshot cannot be restored. It is left untouched. */
+export class ActivationFailed extends BailiwickError {
+  readonly code = 'ACTIVATION_FAILED'
+  readonly retryable = false
+  readonly actor: string
+  readonly reason: string
+
+  constructor(actor: string, reason: string, options?: ErrorOptions) {
+    super(`${actor} could not be activated: ${reason}`, options)
+    this.actor = actor
+    this.reason = reason
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, reason: this.reason }
+  }
+}
+
+/** The stored snapshot has a version that no `migrate` function leads from. The actor is left untouched. */
+export class NoMigration extends BailiwickError {
+  readonly code = 'NO_MIGRATION'
+  readonly retryable = false
+  readonly actor: string
+  /** Version of the stored snapshot. */
+  readonly found: number
+  /** Version of the definition. */
+  readonly wanted: number
+
+  constructor(actor: string, found: number, wanted: number) {
+    super(`${actor} was stored by version ${found} of its logic, and nothing leads from there to version ${wanted}.`)
+    this.actor = actor
+    this.found = found
+    this.wanted = wanted
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, found: this.found, wanted: this.wanted }
+  }
+}
+
+/** The same idempotency key was used with another input. Nothing was executed. Use a new key. */
+export class IdempotencyConflict extends BailiwickError {
+  readonly code = 'IDEMPOTENCY_CONFLICT'
+  readonly retryable = false
+  readonly actor: string
+  readonly command: string
+  readonly key: string
+
+  constructor(actor: string, command: string, key: string) {
+    super(`The idempotency key "${key}" was already used for "${command}" of ${actor} with another input.`)
+    this.actor = actor
+    this.command = command
+    this.key = key
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, command: this.command, key: this.key }
+  }
+}
+
+/** No answer in time. The outcome is unknown: the command may have taken effect, or may yet. Safe to repeat with an idempotency key. */
+export class AskTimeout extends BailiwickError {
+  readonly code = 'ASK_TIMEOUT'
+  readonly retryable = true
+  readonly actor: string
+  readonly command: string
+  readonly timeoutMs: number
+
+  constructor(actor: string, command: string, timeoutMs: number) {
+    super(
+      `No answer from ${actor} to "${command}" within ${timeoutMs} ms. The outcome is unknown; with an idempotency key it is safe to ask again.`,
+    )
+    this.actor = actor
+    this.command = command
+    this.timeoutMs = timeoutMs
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, command: this.command, timeoutMs: this.timeoutMs }
+  }
+}
+
+/** The caller's signal was aborted. Before the call nothing was sent; after it the outcome is unknown. The signal's reason is the cause. */
+export class AskAborted extends BailiwickError {
+  readonly code = 'ASK_ABORTED'
+  readonly retryable = false
+  readonly actor: string
+  readonly command: string
+  /** Whether the command had already left: then it may have taken effect. */
+  readonly sent: boolean
+
+  constructor(actor: string, command: string, sent: boolean, options?: ErrorOptions) {
+    super(`The caller gave up on "${command}" of ${actor} ${sent ? 'after it was sent: its outcome is unknown' : 'before it was sent'}.`, options)
+    this.actor = actor
+    this.command = command
+    this.sent = sent
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, command: this.command, sent: this.sent }
+  }
+}
+
+/** The shard's thread died, or may not be restarted any more. The outcome of a call under way is unknown; safe to repeat with an idempotency key. */
+export class ShardCrashed extends BailiwickError {
+  readonly code = 'SHARD_CRASHED'
+  readonly retryable = true
+  readonly reason: string
+
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`The thread of this actor's shard died: ${reason}. The outcome is unknown; with an idempotency key it is safe to ask again.`, options)
+    this.reason = reason
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { reason: this.reason }
+  }
+}
+
+/** A consumer of `changes()` fell too far behind and was cut off. Read the snapshot, then follow again. */
+export class SlowConsumer extends BailiwickError {
+  readonly code = 'SLOW_CONSUMER'
+  readonly retryable = true
+  readonly actor: string
+  readonly buffered: number
+
+  constructor(actor: string, buffered: number) {
+    super(`A consumer of the changes of ${actor} was cut off: ${buffered} changes were waiting for it.`)
+    this.actor = actor
+    this.buffered = buffered
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, buffered: this.buffered }
+  }
+}
+
+/** The system is closed or closing. A call made before `close()` had an unknown outcome only if `sent` says so. */
+export class SystemClosed extends BailiwickError {
+  readonly code = 'SYSTEM_CLOSED'
+  readonly retryable = false
+  /** Whether the command had already left when the system was closed by force: then it may have taken effect. */
+  readonly sent: boolean
+
+  constructor(sent: boolean) {
+    super(sent ? 'The system was closed by force before the answer came: the outcome is unknown.' : 'The system is closed.')
+    this.sent = sent
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { sent: this.sent }
+  }
+}
+
+type Fields = Readonly<Record<string, ErrorField | undefined>>
+
+const text = (fields: Fields, name: string): string => String(fields[name] ?? '')
+const number = (fields: Fields, name: string): number => Number(fields[name] ?? 0)
+const list = (fields: Fields, name: string): readonly string[] => {
+  const value = fields[name]
+  return Array.isArray(value) ? value.map(String) : []
+}
+
+/**
+ * Every error class by its code, with the way back from its fields. A record, so that a class that is missing here
+ * cannot be sent: adding an error means adding its line.
+ */
+export const errorClasses: Readonly<Record<string, (fields: Fields, message: string) => BailiwickError>> = {
+  ACTIVATION_FAILED: (f) => new ActivationFailed(text(f, 'actor'), text(f, 'reason')),
+  ASK_ABORTED: (f) => new AskAborted(text(f, 'actor'), text(f, 'command'), f['sent'] === true),
+  ASK_TIMEOUT: (f) => new AskTimeout(text(f, 'actor'), text(f, 'command'), number(f, 'timeoutMs')),
+  BATCH_INVALID: (f) => new BatchInvalid(text(f, 'detail')),
+  COMMAND_FAILED: (f) => new CommandFailed(text(f, 'actor'), text(f, 'command'), text(f, 'reason')),
+  COMMAND_REJECTED: (f) => new CommandRejected(text(f, 'actor'), text(f, 'command'), text(f, 'state')),
+  DEFINITION_NOT_LOADED: (f) => new DefinitionNotLoaded(text(f, 'type'), text(f, 'module'), ''),
+  DIRECTORY_IN_USE: (f) => new DirectoryInUse(text(f, 'directory'), { pid: number(f, 'pid'), since: text(f, 'since'), epoch: number(f, 'epoch') }),
+  DIRECTORY_MISSING: (f) => new DirectoryMissing(text(f, 'directory'), ''),
+  DIRECTORY_NOT_OURS: (f) => new DirectoryNotOurs(text(f, 'directory'), text(f, 'found')),
+  DIRECTORY_NOT_WRITABLE: (f) => new DirectoryNotWritable(text(f, 'directory'), ''),
+  FENCED: (f) => new Fenced(number(f, 'epoch'), f['current'] === null ? null : number(f, 'current')),
+  IDEMPOTENCY_CONFLICT: (f) => new IdempotencyConflict(text(f, 'actor'), text(f, 'command'), text(f, 'key')),
+  INVALID_DEFINITION: (f) => new InvalidDefinition(text(f, 'definition'), text(f, 'field'), ''),
+  INVALID_INPUT: (f) => new InvalidInput(text(f, 'operation'), text(f, 'field'), '', list(f, 'issues')),
+  MAILBOX_FULL: (f) => {
+    const scope = f['scope']
+    return new MailboxFull(text(f, 'actor'), scope === 'shard' || scope === 'system' ? scope : 'mailbox', number(f, 'capacity'))
+  },
+  NOT_SERIALIZABLE: (f) => new NotSerializable(text(f, 'actor'), text(f, 'field'), ''),
+  NO_MIGRATION: (f) => new NoMigration(text(f, 'actor'), number(f, 'found'), number(f, 'wanted')),
+  SCHEMA_TOO_NEW: (f) => new SchemaTooNew(text(f, 'file'), number(f, 'found'), number(f, 'supported')),
+  SHARD_CRASHED: (f) => new ShardCrashed(text(f, 'reason')),
+  SLOW_CONSUMER: (f) => new SlowConsumer(text(f, 'actor'), number(f, 'buffered')),
+  STORE_DAMAGED: (f) => new StoreDamaged(text(f, 'file'), ''),
+  STORE_UNAVAILABLE: (f) => new StoreUnavailable(storeFaultOf(f['fault']), ''),
+  SYSTEM_CLOSED: (f) => new SystemClosed(f['sent'] === true),
+}
+
+function storeFaultOf(value: ErrorField | undefined): StoreFault {
+  return value === 'full' || value === 'read-only' || value === 'io' || value === 'busy' ? value : 'other'
+}
+
+/** An error as it crosses a thread: everything but the class itself. */
+export interface EncodedError {
+  readonly code: string
+  readonly message: string
+  readonly fields: Fields
+  readonly stack: string | undefined
+  readonly cause: EncodedError | undefined
+}
+
+const CAUSES_MAX = 5
+
+/** Encodes any thrown value. What is no error of Bailiwick gets the code of its `code` property, or its name. */
+export function encodeError(error: unknown, depth = 0): EncodedError {
+  if (!(error instanceof Error)) {
+    return { code: 'Error', message: String(error), fields: {}, stack: undefined, cause: undefined }
+  }
+  const cause = error.cause === undefined || depth >= CAUSES_MAX ? undefined : encodeError(error.cause, depth + 1)
+  if (error instanceof BailiwickError) {
+    return { code: error.code, message: error.message, fields: error.fields(), stack: error.stack, cause }
+  }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name
+  return { code, message: error.message, fields: {}, stack: error.stack, cause }
+}
+
+/** Gives an encoded error its class, fields, message, stack and cause back. */
+export function decodeError(encoded: EncodedError): Error {
+  const restore = errorClasses[encoded.code]
+  const error = restore === undefined ? new Error(encoded.message) : restore(encoded.fields, encoded.message)
+  if (restore === undefined) Object.defineProperty(error, 'name', { value: encoded.code, configurable: true })
+  error.message = encoded.message
+  if (encoded.stack !== undefined) error.stack = encoded.stack
+  if (encoded.cause !== undefined) error.cause = decodeError(encoded.cause)
+  return error
+}
+
+/** What a thrown value says, for people. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

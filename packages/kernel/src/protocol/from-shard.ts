@@ -1,0 +1,32 @@
+/** What a shard answers: tagged tuples, many in one JSON text, always after the commit that they depend on. */
+import type { EncodedError } from '../errors.ts'
+import type { SnapshotView } from '../hosting/host.ts'
+
+/** Tags of the tuples. */
+export const FromShard = {
+  value: 0,
+  error: 1,
+  change: 2,
+} as const
+
+/** The answer to a call. */
+export type ValueMessage = readonly [tag: typeof FromShard.value, call: number, value?: unknown]
+
+/** The error that ends a call, or a follow. */
+export type ErrorMessage = readonly [tag: typeof FromShard.error, call: number, error: EncodedError]
+
+/** A committed state of a followed actor. */
+export type ChangeMessage = readonly [tag: typeof FromShard.change, call: number, view: SnapshotView]
+
+/** Everything that a shard can answer. */
+export type FromShardMessage = ValueMessage | ErrorMessage | ChangeMessage
+
+/** Many answers as one text. */
+export function encodeFromShard(messages: readonly FromShardMessage[]): string {
+  return JSON.stringify(messages)
+}
+
+/** The answers of one text. */
+export function decodeFromShard(text: string): readonly FromShardMessage[] {
+  return JSON.parse(text) as readonly FromShardMessage[] // Written by `encodeFromShard` of the same version in the same process.
+}

@@ -1,0 +1,18 @@
+/**
+ * The seams of the kernel, for test kits. Programs import `@bailiwick/kernel` and never this.
+ */
+
+// Assembly
+export { openSystemOn } from '../system/open-system.ts'
+export { startInlineThread } from './inline-thread.ts'
+export type { InlineSeams, InlineThread } from './inline-thread.ts'
+export { nodeSeams } from './node-seams.ts'
+
+// The seams
+export type { Clock, DirectoryOptions, Scheduler, Seams, ShardThread, Stores, SystemDirectory, ThreadPlan, Timer, Transport } from './seams.ts'
+
+// Parts with a specification of their own
+export { Mailbox } from '../shard/mailbox.ts'
+export type { MailboxBounds } from '../shard/mailbox.ts'
+export { LANES } from '../shard/lanes.ts'
+export type { Lane } from '../shard/lanes.ts'

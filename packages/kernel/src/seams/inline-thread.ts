@@ -1,0 +1,132 @@
+/**
+ * A "thread" in the calling thread: the same shards, transports of plain arrays, on the seams of whoever assembles it.
+ * For tests and simulation; a program gets worker threads.
+ */
+import { ShardCrashed } from '../errors.ts'
+import { openShards } from '../shard/assembly.ts'
+import { GAUGE_COUNT } from '../shard/gauges.ts'
+import type { Shard } from '../shard/shard.ts'
+import type { Clock, Scheduler, ShardThread, Stores, ThreadPlan, Transport } from './seams.ts'
+
+/** What the inline thread runs on. */
+export interface InlineSeams {
+  readonly clock: Clock
+  readonly scheduler: Scheduler
+  readonly stores: Pick<Stores, 'openShard'>
+  readonly report?: (error: unknown) => void
+}
+
+/** An inline thread, which can also be made to crash. */
+export interface InlineThread extends ShardThread {
+  /** Ends the thread as a crash would: nothing that is not committed survives. */
+  crash(reason: string): void
+}
+
+/** Starts the shards of a plan in the calling thread. */
+export function startInlineThread(plan: ThreadPlan, seams: InlineSeams): InlineThread {
+  const pairs = plan.shards.map(() => transportPair(seams.scheduler))
+  const gauges = plan.shards.map(() => new Float64Array(GAUGE_COUNT))
+  let end: (reason: Error | undefined) => void = () => undefined
+  const ended = new Promise<Error | undefined>((resolve) => {
+    end = resolve
+  })
+  let isEnded = false
+  let shards: readonly Shard[] = []
+  const places = plan.shards.map((location, index) => ({
+    location,
+    transport: pairs[index]?.[1] ?? fail(),
+    gauges: gauges[index] ?? fail(),
+  }))
+  const ready = openShards(places, { ...plan, ...seams, report: seams.report ?? (() => undefined) }).then((opened) => {
+    shards = opened
+    if (!isEnded) return
+    for (const shard of shards) shard.kill()
+    throw new ShardCrashed('it was ended while it started')
+  })
+  ready.catch(() => undefined)
+  const stop = (reason: Error | undefined): void => {
+    if (isEnded) return
+    isEnded = true
+    for (const shard of shards) shard.kill()
+    for (const [caller] of pairs) caller.close()
+    end(reason)
+  }
+  return {
+    transports: pairs.map(([caller]) => caller),
+    gauges,
+    ready,
+    ended,
+    terminate: async () => {
+      stop(undefined)
+      await ended
+    },
+    crash: (reason) => stop(new Error(reason)),
+  }
+}
+
+function fail(): never {
+  throw new Error('A shard of the plan has no place.')
+}
+
+/** Two connected ends. Texts arrive one event later, in order. */
+function transportPair(scheduler: Scheduler): readonly [Transport, Transport] {
+  const caller = new InlineEnd(scheduler)
+  const shard = new InlineEnd(scheduler)
+  caller.connect(shard)
+  shard.connect(caller)
+  return [caller, shard]
+}
+
+class InlineEnd implements Transport {
+  readonly #scheduler: Scheduler
+  readonly #arrived: string[] = []
+  #other: InlineEnd | undefined
+  #listener: ((text: string) => void) | undefined
+  #isScheduled = false
+  #isClosed = false
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler
+  }
+
+  connect(other: InlineEnd): void {
+    this.#other = other
+  }
+
+  send(text: string): void {
+    this.#other?.arrive(text)
+  }
+
+  poll(): string | undefined {
+    return this.#arrived.shift()
+  }
+
+  onText(listener: (text: string) => void): void {
+    this.#listener = listener
+    this.#schedule()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    const other = this.#other
+    this.#other = undefined
+    other?.close()
+  }
+
+  arrive(text: string): void {
+    if (this.#isClosed) return
+    this.#arrived.push(text)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#listener === undefined || this.#arrived.length === 0) return
+    this.#isScheduled = true
+    this.#scheduler.soon(() => {
+      this.#isScheduled = false
+      const text = this.#isClosed ? undefined : this.#arrived.shift()
+      if (text !== undefined) this.#listener?.(text)
+      this.#schedule()
+    })
+  }
+}

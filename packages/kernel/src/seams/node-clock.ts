@@ -1,0 +1,48 @@
+/** The real clock and scheduler. The only place in the kernel that reads time or sets a timer. */
+import type { Clock, Scheduler, Timer } from './seams.ts'
+
+/** Node clamps longer delays to 1 ms, so a longer wait is made of several. */
+const DELAY_MS_MAX = 2 ** 30
+
+/** Time as the machine tells it. Its timers do not keep the process alive. */
+export const nodeClock: Clock = {
+  wall: () => Date.now(),
+  elapsed: () => performance.now(),
+  setTimer: (callback, delayMs) => new NodeTimer(callback, delayMs),
+}
+
+/** The event loop. */
+export const nodeScheduler: Scheduler = {
+  soon: (callback) => {
+    setImmediate(callback)
+  },
+  afterTurn: (callback) => process.nextTick(callback),
+}
+
+class NodeTimer implements Timer {
+  readonly #callback: () => void
+  readonly #dueAt: number
+  #timeout: NodeJS.Timeout | undefined
+
+  constructor(callback: () => void, delayMs: number) {
+    this.#callback = callback
+    this.#dueAt = performance.now() + delayMs
+    this.#wait(delayMs)
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timeout)
+  }
+
+  /** Node may fire a fraction of a millisecond early, and a long delay comes in parts: then the rest is waited for. */
+  #wait(delayMs: number): void {
+    this.#timeout = setTimeout(
+      () => {
+        const restMs = this.#dueAt - performance.now()
+        if (restMs > 0) this.#wait(restMs)
+        else this.#callback()
+      },
+      Math.min(DELAY_MS_MAX, Math.ceil(delayMs)),
+    ).unref()
+  }
+}

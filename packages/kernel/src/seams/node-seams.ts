@@ -1,0 +1,8 @@
+/** The real seams, together. */
+import { nodeClock, nodeScheduler } from './node-clock.ts'
+import { nodeStores } from './node-stores.ts'
+import { startNodeThread } from './node-thread.ts'
+import type { Seams } from './seams.ts'
+
+/** What a program runs on: the machine's clock, the event loop, worker threads and SQLite. */
+export const nodeSeams: Seams = { clock: nodeClock, scheduler: nodeScheduler, stores: nodeStores, startThread: startNodeThread }

@@ -1,0 +1,10 @@
+/** The real stores: SQLite files in a directory. */
+import { openDirectory, openShard } from '@bailiwick/store'
+import { nodeClock } from './node-clock.ts'
+import type { Stores } from './seams.ts'
+
+/** Opens directories and shards on SQLite. */
+export const nodeStores: Stores = {
+  openDirectory: (options) => openDirectory({ ...options, now: () => nodeClock.wall() }),
+  openShard: (location) => openShard(location),
+}

@@ -1,0 +1,36 @@
+/** Entry of a shard thread: loads the definitions, opens the shards, and serves until it is told to close. */
+import '../node-version.ts'
+import { parentPort, workerData } from 'node:worker_threads'
+import { encodeError } from '../errors.ts'
+import { openShards } from '../shard/assembly.ts'
+import { loadDefinitions } from './load-definitions.ts'
+import { nodeClock, nodeScheduler } from './node-clock.ts'
+import { nodeStores } from './node-stores.ts'
+import { portTransport } from './port-transport.ts'
+import type { ThreadStart, ThreadStarted } from './thread-messages.ts'
+
+const start = workerData as ThreadStart // Given by `startNodeThread` of the same version.
+
+async function serve(): Promise<ThreadStarted> {
+  try {
+    const definitions = await loadDefinitions(start.definitions)
+    const places = start.places.map(({ location, port, gauges }) => ({
+      location,
+      transport: portTransport(port),
+      gauges: new Float64Array(gauges),
+    }))
+    await openShards(places, {
+      definitions,
+      limits: start.limits,
+      clock: nodeClock,
+      scheduler: nodeScheduler,
+      stores: nodeStores,
+      report: (error) => process.emitWarning(error instanceof Error ? error : String(error), { type: 'BailiwickAction' }),
+    })
+    return { tag: 'ready' }
+  } catch (error) {
+    return { tag: 'failed', error: encodeError(error) }
+  }
+}
+
+parentPort?.postMessage(await serve())

@@ -1,0 +1,22 @@
+/** What a thread is started with, and what it says about its start. Everything else goes through the shards' transports. */
+import type { ShardLocation } from '@bailiwick/store'
+import type { MessagePort } from 'node:worker_threads'
+import type { EncodedError } from '../errors.ts'
+import type { ShardLimits } from '../shard/limits.ts'
+
+/** A definition as a thread finds it: by type in a module, and compared by fingerprint. */
+export interface DefinitionReference {
+  readonly type: string
+  readonly module: string
+  readonly fingerprint: string
+}
+
+/** Given to a thread as its worker data. */
+export interface ThreadStart {
+  readonly places: readonly { readonly location: ShardLocation; readonly port: MessagePort; readonly gauges: SharedArrayBuffer }[]
+  readonly definitions: readonly DefinitionReference[]
+  readonly limits: ShardLimits
+}
+
+/** Said once by a thread: its shards have recovered, or why they could not. */
+export type ThreadStarted = { readonly tag: 'ready' } | { readonly tag: 'failed'; readonly error: EncodedError }

@@ -1,0 +1,76 @@
+/**
+ * Bringing an actor into memory: from its stored snapshot, migrated and with its journal replayed, or from nothing.
+ *
+ * A failure leaves the stored actor untouched and is answered to the command that asked for it; the next command tries
+ * again. A stored actor is never replaced by a fresh one.
+ */
+import type { StoredActor } from '@bailiwick/store'
+import { decodeKey } from '../definition/key.ts'
+import { findJsonFault } from '../definition/json.ts'
+import { ActivationFailed, messageOf, NoMigration, NotSerializable } from '../errors.ts'
+import type { EventLike } from '../hosting/host.ts'
+import type { Cell } from './cell.ts'
+import type { ShardCore } from './core.ts'
+import { Gauge } from './gauges.ts'
+import { absorb } from './service.ts'
+import type { ShardTimers } from './timers.ts'
+
+/** Installs an actor in its cell. Throws `ActivationFailed`, `NoMigration` or `NotSerializable`, leaving the cell empty. */
+export function install(core: ShardCore, timers: ShardTimers, cell: Cell, stored: StoredActor | undefined): void {
+  try {
+    if (stored === undefined) create(core, timers, cell)
+    else restore(core, cell, stored)
+  } catch (error) {
+    cell.hosted = undefined
+    cell.isDirty = false
+    if (error instanceof NoMigration || error instanceof NotSerializable) throw error
+    throw new ActivationFailed(cell.address, messageOf(error), { cause: error })
+  }
+  core.count(Gauge.activations)
+}
+
+function create(core: ShardCore, timers: ShardTimers, cell: Cell): void {
+  const { definition, host } = cell.kind
+  const key = decodeKey(cell.key)
+  const { hosted, step } = host.create(cell, cell.address, key, definition.input?.({ key }))
+  const fault = findJsonFault(step.snapshot.context)
+  if (fault !== undefined) throw new NotSerializable(cell.address, ['context', fault.path].filter(Boolean).join('.'), fault.detail)
+  cell.hosted = hosted
+  cell.isStored = false
+  // An actor that wants something from its start on must be stored before it gets it; one that only holds its
+  // initial state is stored with its first change, so that reading an actor does not create it.
+  if (step.timers.length > 0 || step.actions.length > 0) {
+    core.markDirty(cell)
+    absorb(core, timers, cell, step)
+  }
+  core.batch.starts.push(cell)
+}
+
+function restore(core: ShardCore, cell: Cell, stored: StoredActor): void {
+  const { definition, host } = cell.kind
+  const snapshot = migrated(cell, stored)
+  const hosted = host.restore(cell, cell.address, snapshot)
+  for (const event of stored.events) {
+    const step = host.transition(hosted, JSON.parse(event) as EventLike) // Written by this kernel as the event it handled.
+    host.apply(hosted, step.snapshot)
+  }
+  cell.hosted = hosted
+  cell.number = stored.number
+  cell.isStored = true
+  cell.revision = stored.revision + stored.events.length
+  // A migrated snapshot counts as very old, so that the next change writes it in its new form.
+  cell.snapshotRevision = stored.version === definition.version ? stored.revision : Number.NEGATIVE_INFINITY
+  core.batch.starts.push(cell)
+}
+
+function migrated(cell: Cell, stored: StoredActor): unknown {
+  const { version, migrate } = cell.kind.definition
+  let snapshot: unknown = JSON.parse(stored.snapshot)
+  if (stored.version > version) throw new NoMigration(cell.address, stored.version, version)
+  for (let from = stored.version; from < version; from += 1) {
+    const migration = migrate[from]
+    if (migration === undefined) throw new NoMigration(cell.address, stored.version, version)
+    snapshot = migration(snapshot)
+  }
+  return snapshot
+}

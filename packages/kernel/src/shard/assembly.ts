@@ -1,0 +1,39 @@
+/** Puts the shards of one thread together, from parts that the thread brings. The same for a worker and for a test. */
+import type { ActorDefinition } from '../definition/define-actor.ts'
+import type { Clock, Scheduler, Stores, Transport } from '../seams/seams.ts'
+import type { ShardLocation } from '@bailiwick/store'
+import type { ShardLimits } from './limits.ts'
+import { Shard } from './shard.ts'
+
+/** One shard's place: where its data lies, how it is reached, where it counts. */
+export interface ShardPlace {
+  readonly location: ShardLocation
+  readonly transport: Transport
+  readonly gauges: Float64Array
+}
+
+/** What the shards of a thread share. */
+export interface ThreadParts {
+  readonly definitions: readonly ActorDefinition[]
+  readonly limits: ShardLimits
+  readonly clock: Clock
+  readonly scheduler: Scheduler
+  readonly stores: Pick<Stores, 'openShard'>
+  readonly report: (error: unknown) => void
+}
+
+/** Opens and recovers the shards of one thread. Rejects, with every store closed again, if one cannot be recovered. */
+export async function openShards(places: readonly ShardPlace[], parts: ThreadParts): Promise<readonly Shard[]> {
+  const shards: Shard[] = []
+  try {
+    for (const { location, transport, gauges } of places) {
+      const store = parts.stores.openShard(location)
+      shards.push(new Shard({ ...parts, store, transport, gauges }))
+    }
+    for (const shard of shards) await shard.recover()
+    return shards
+  } catch (error) {
+    for (const shard of shards) shard.kill()
+    throw error
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * One actor in the memory of its shard: its mailbox, its hosted logic and where it stands in the store.
+ *
+ * A cell is created for the first message and forgotten when the actor leaves memory. It is a record: the shard and
+ * its parts change it.
+ */
+import type { DueTimer, StoredOutcome } from '@bailiwick/store'
+import type { ActorDefinition, AnyCommand } from '../definition/define-actor.ts'
+import { addressOf } from '../definition/key.ts'
+import type { EventLike, Host, Hosted } from '../hosting/host.ts'
+import { Fifo } from './fifo.ts'
+import type { Lane } from './lanes.ts'
+import { Mailbox } from './mailbox.ts'
+import type { Timer } from '../seams/seams.ts'
+
+/** One type of actor on one shard. */
+export interface Kind {
+  readonly definition: ActorDefinition
+  readonly commands: readonly AnyCommand[]
+  readonly host: Host<Cell>
+  readonly isDurable: boolean
+  /** Empty mailboxes, kept for the next actor that gets work. */
+  readonly spareMailboxes: Mailbox<Waiting>[]
+}
+
+const SPARE_MAILBOXES_MAX = 1_024
+
+/** Something that waits in a lane: a command, or a wish to read the state. */
+export interface Waiting {
+  readonly tag: 'ask' | 'tell' | 'snapshot' | 'follow'
+  /** The caller's number for the call; 0 where nobody waits any more. */
+  call: number
+  readonly cell: Cell
+  /** Undefined for `snapshot` and `follow`. */
+  readonly command: AnyCommand | undefined
+  readonly lane: Lane
+  readonly input: object | null
+  readonly idempotency: { readonly key: string; readonly fingerprint: string } | undefined
+  /** Wall time of arrival. */
+  readonly at: number
+  /** Position in the stored inbox; 0 while it is not stored. */
+  sequence: number
+  /** True once its caller has been told that it was not accepted. */
+  isWithdrawn: boolean
+  /** True once it has been taken from its lane. */
+  isServed: boolean
+  /** Neighbours in the shard's list of what waits in the lane. */
+  older: Waiting | undefined
+  newer: Waiting | undefined
+}
+
+/** What comes from inside: an event of a child or of an action, a timer that is due, or the wish to store the state again. */
+export type Internal =
+  | { readonly tag: 'event'; readonly event: EventLike }
+  | { readonly tag: 'tick'; readonly timer: DueTimer; isCancelled: boolean }
+  | { readonly tag: 'store' }
+
+/** An actor on its shard. */
+export class Cell {
+  readonly kind: Kind
+  readonly key: string
+  /** Undefined until the actor is in memory. */
+  hosted: Hosted | undefined = undefined
+  /** The actor's number in the store; 0 until it has one. */
+  number = 0
+  /** Whether the store has a row for it. */
+  isStored = false
+  /** Count of the events that changed it. */
+  revision = 0
+  /** Revision of the last stored snapshot. */
+  snapshotRevision = 0
+  /** Waits for the store's answer: not to be served meanwhile. */
+  isWaiting = false
+  /** The command that is to be served next, whatever the lanes say: it was taken and had to wait for the store. */
+  held: { readonly waiting: Waiting; readonly recorded: StoredOutcome | undefined } | undefined = undefined
+  mailbox: Mailbox<Waiting> | undefined = undefined
+  internals: Fifo<Internal> | undefined = undefined
+  /** In which of the shard's ready lanes it stands; -1 for none. */
+  readyLane: Lane | -1 = -1
+  /** Number of the batch that touched it last. */
+  batch = 0
+  /** Whether the batch under way changed its snapshot. */
+  isDirty = false
+  /** Neighbours in the list of residents, by last use. */
+  older: Cell | undefined = undefined
+  newer: Cell | undefined = undefined
+  /** Elapsed time of last use. */
+  usedAt = 0
+  /** Timers of an actor that has no store. */
+  timers: Map<string, Timer> | undefined = undefined
+
+  constructor(kind: Kind, key: string) {
+    this.kind = kind
+    this.key = key
+  }
+
+  /** The actor's name in messages. */
+  get address(): string {
+    return addressOf(this.kind.definition.type, this.key)
+  }
+
+  /** Whether anything waits for the actor. */
+  get hasWork(): boolean {
+    return this.held !== undefined || (this.internals !== undefined && this.internals.size > 0) || (this.mailbox !== undefined && this.mailbox.size > 0)
+  }
+
+  /** The most urgent lane in which something waits; what comes from inside goes first. */
+  get urgency(): Lane | undefined {
+    if (this.held !== undefined || (this.internals !== undefined && this.internals.size > 0)) return 0
+    return this.mailbox?.mostUrgent()
+  }
+
+  /** The mailbox, made when the first command waits. */
+  openMailbox(): Mailbox<Waiting> {
+    return (this.mailbox ??= this.kind.spareMailboxes.pop() ?? new Mailbox<Waiting>(this.kind.definition.mailbox))
+  }
+
+  /** Gives an empty mailbox away, so that an idle actor costs little. */
+  closeMailbox(): void {
+    if (this.mailbox === undefined || this.mailbox.size > 0) return
+    if (this.kind.spareMailboxes.length < SPARE_MAILBOXES_MAX) this.kind.spareMailboxes.push(this.mailbox)
+    this.mailbox = undefined
+  }
+
+  /** Adds something from inside. It is never refused: its amount is bounded by what the actor itself started. */
+  pushInternal(internal: Internal): void {
+    this.internals ??= new Fifo<Internal>()
+    this.internals.push(internal)
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * From an open batch to the rows of a commit, and back to memory if the commit fails.
+ *
+ * Whatever a batch holds in memory only becomes true when the store has it. If it does not, `rollBack` forgets the
+ * actors that the batch touched (they are read from the store again) and lets stored commands wait again in their
+ * old order.
+ */
+import type { Batch } from '@bailiwick/store'
+import { NotSerializable, encodeError, messageOf } from '../errors.ts'
+import { FromShard } from '../protocol/from-shard.ts'
+import type { OpenBatch } from './batch.ts'
+import type { Cell } from './cell.ts'
+import type { ShardCore } from './core.ts'
+import type { ShardTimers } from './timers.ts'
+
+/** Fills in the rows of everything that the batch touched. Throws `NotSerializable` if a state cannot be written. */
+export function seal(core: ShardCore, batch: OpenBatch): Batch {
+  for (const waiting of batch.tells) {
+    if (!waiting.isServed && !waiting.isWithdrawn) acceptTell(core, batch, waiting)
+  }
+  for (const { actor, name, set } of batch.timers.values()) {
+    if (set === undefined) batch.timersCleared.push({ actor, name, generation: undefined })
+    else batch.timersSet.push(set)
+  }
+  for (const cell of batch.touched) {
+    if (!cell.isDirty) continue
+    tellFollowers(core, batch, cell)
+    if (cell.kind.isDurable) writeSnapshot(core, batch, cell)
+  }
+  return batch
+}
+
+function acceptTell(core: ShardCore, batch: OpenBatch, waiting: OpenBatch['tells'][number]): void {
+  const { cell, command } = waiting
+  batch.answersOf(cell).push([FromShard.value, waiting.call])
+  waiting.call = 0
+  if (!cell.kind.isDurable || command === undefined) return
+  waiting.sequence = core.nextInboxSequence
+  core.nextInboxSequence += 1
+  batch.stored.push(waiting)
+  batch.accepted.push({
+    sequence: waiting.sequence,
+    id: `${core.store.epoch.toString(36)}-${waiting.sequence.toString(36)}`,
+    type: cell.kind.definition.type,
+    key: cell.key,
+    command: command.name,
+    lane: waiting.lane,
+    input: JSON.stringify(waiting.input),
+    idempotency: waiting.idempotency,
+    at: waiting.at,
+  })
+}
+
+function tellFollowers(core: ShardCore, batch: OpenBatch, cell: Cell): void {
+  if (core.followers.size === 0 || cell.hosted === undefined) return
+  const calls = core.followers.get(cell.address)
+  if (calls === undefined) return
+  const view = cell.kind.host.view(cell.hosted)
+  for (const call of calls) batch.answersOf(cell).push([FromShard.change, call, view])
+}
+
+function writeSnapshot(core: ShardCore, batch: OpenBatch, cell: Cell): void {
+  const { definition, host } = cell.kind
+  if (cell.hosted === undefined) return
+  const isJournaled = definition.persist === 'journal'
+  if (isJournaled && cell.isStored && cell.revision > cell.snapshotRevision && cell.revision - cell.snapshotRevision < definition.journal.snapshotEvery) return
+  const number = core.numberOf(cell)
+  const { revision } = cell
+  const { version, type } = definition
+  let snapshot: string
+  try {
+    snapshot = host.encode(cell.hosted)
+  } catch (error) {
+    throw new NotSerializable(cell.address, 'snapshot', `cannot be written (${messageOf(error)})`)
+  }
+  if (cell.isStored) batch.changed.push({ number, revision, version, snapshot })
+  else batch.created.push({ number, type, key: cell.key, revision, version, snapshot })
+  if (isJournaled && cell.isStored) batch.journalTrims.push({ actor: number, through: revision - definition.journal.keepEvents })
+  // True only after the commit; if it fails the cell is emptied, and nobody has looked in between.
+  cell.isStored = true
+  cell.snapshotRevision = revision
+}
+
+/** Undoes in memory what a failed batch did, and answers its callers with the error. */
+export function rollBack(core: ShardCore, timers: ShardTimers, batch: OpenBatch, error: Error): void {
+  for (const cell of batch.touched) {
+    cell.isDirty = false
+    if (cell.kind.isDurable) forget(timers, cell)
+  }
+  for (const waiting of batch.stored) {
+    waiting.sequence = 0
+    waiting.isWithdrawn = true
+    if (!waiting.isServed) core.waiting.remove(waiting)
+  }
+  for (const waiting of batch.served.toReversed()) {
+    waiting.isServed = false
+    waiting.cell.openMailbox().putBack(waiting.lane, waiting)
+    core.waiting.add(waiting)
+    core.ready.add(waiting.cell)
+  }
+  const encoded = encodeError(error)
+  for (const [tag, call] of batch.answers.splice(0)) {
+    // A follow goes on: its next change comes with the next commit.
+    if (tag !== FromShard.change) batch.answers.push([FromShard.error, call, encoded])
+  }
+}
+
+/** Empties a cell: the actor is read from the store when its next command is served. */
+export function forget(timers: ShardTimers, cell: Cell): void {
+  timers.forget(cell)
+  if (cell.hosted !== undefined) cell.kind.host.dispose(cell.hosted)
+  cell.hosted = undefined
+  cell.internals = undefined
+  cell.number = 0
+  cell.isStored = false
+}

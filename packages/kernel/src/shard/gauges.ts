@@ -1,0 +1,34 @@
+/**
+ * Live counters of a shard in a flat array of numbers, which may lie in shared memory: the shard writes, anybody reads
+ * at any time, also while the shard is busy or hangs. A reader may see one counter a moment newer than another.
+ */
+
+/** Position of each counter. */
+export const Gauge = {
+  residentActors: 0,
+  depthUrgent: 1,
+  depthHigh: 2,
+  depthNormal: 3,
+  depthLow: 4,
+  oldestUrgent: 5,
+  oldestHigh: 6,
+  oldestNormal: 7,
+  oldestLow: 8,
+  handled: 9,
+  rejected: 10,
+  failed: 11,
+  full: 12,
+  replayed: 13,
+  lostTells: 14,
+  batches: 15,
+  commitMs: 16,
+  commitMsMax: 17,
+  activations: 18,
+  passivations: 19,
+  actionFailures: 20,
+  lateResults: 21,
+  recovered: 22,
+} as const
+
+/** How many numbers the array needs. */
+export const GAUGE_COUNT: number = Object.keys(Gauge).length

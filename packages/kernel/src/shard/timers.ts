@@ -1,0 +1,145 @@
+/**
+ * Durable timers of a shard's actors. The store is the truth; in memory there is one alarm for the earliest of them.
+ *
+ * 1. A wish of a transition becomes a row of the batch, with a generation of its own.
+ * 2. When the alarm goes off, timers that are due are read and queued as ticks in their actors' internal queues.
+ * 3. Handling a tick deletes the row of that generation in the same batch as the state that it leads to.
+ * 4. A cancel, or a new setting, of a timer whose tick is queued makes the tick void: a cancel beats a queued tick.
+ *
+ * Actors without a store have their timers in memory.
+ */
+import type { DueTimer, TimerSet } from '@bailiwick/store'
+import type { EventLike, TimerWish } from '../hosting/host.ts'
+import type { Timer } from '../seams/seams.ts'
+import type { Cell, Internal } from './cell.ts'
+import type { ShardCore } from './core.ts'
+
+const TICKS_READ_MAX = 1_000
+
+type Tick = Extract<Internal, { tag: 'tick' }>
+
+/** The timers of one shard. */
+export class ShardTimers {
+  readonly #core: ShardCore
+  readonly #deliver: (type: string, key: string, internal: Internal) => boolean
+  readonly #queued = new Map<string, Tick>()
+  #alarm: Timer | undefined
+  #alarmAt = Number.POSITIVE_INFINITY
+  #isReading = false
+  #isClosed = false
+
+  /** `deliver` queues a tick for its actor, and answers false if the shard does not know the actor's type. */
+  constructor(core: ShardCore, deliver: (type: string, key: string, internal: Internal) => boolean) {
+    this.#core = core
+    this.#deliver = deliver
+  }
+
+  /** Notes what a transition wants. */
+  wish(cell: Cell, wish: TimerWish): void {
+    if (cell.kind.isDurable) this.#wishDurable(cell, wish)
+    else this.#wishVolatile(cell, wish)
+  }
+
+  /** Takes a tick that is about to be handled; false if it has become void. */
+  take(tick: Tick): boolean {
+    const { actor, name, generation } = tick.timer
+    if (tick.isCancelled) return false
+    this.#queued.delete(timerId(actor, name))
+    this.#core.batch.timersCleared.push({ actor, name, generation })
+    return true
+  }
+
+  /** Forgets ticks of an actor that is dropped; the store still has their timers. */
+  forget(cell: Cell): void {
+    for (const timer of cell.timers?.values() ?? []) timer.cancel()
+    cell.timers = undefined
+    for (const [id, tick] of this.#queued) {
+      if (tick.timer.actor !== cell.number) continue
+      tick.isCancelled = true
+      this.#queued.delete(id)
+    }
+  }
+
+  /** Sets the alarm for the earliest timer, unless ticks are still queued: then the batch that handles them asks again. */
+  async arm(): Promise<void> {
+    if (this.#isClosed || this.#queued.size > 0) return
+    const dueAt = await this.#core.store.nextDueAt()
+    if (this.#isClosed || dueAt === this.#alarmAt) return
+    this.#alarm?.cancel()
+    this.#alarmAt = dueAt ?? Number.POSITIVE_INFINITY
+    this.#alarm = dueAt === undefined ? undefined : this.#core.clock.setTimer(() => this.#ring(), Math.max(0, dueAt - this.#core.clock.wall()))
+  }
+
+  /** Stops the alarm. */
+  close(): void {
+    this.#isClosed = true
+    this.#alarm?.cancel()
+  }
+
+  #ring(): void {
+    this.#alarmAt = Number.POSITIVE_INFINITY
+    if (this.#isClosed || this.#isReading) return
+    this.#isReading = true
+    void this.#read().finally(() => {
+      this.#isReading = false
+    })
+  }
+
+  async #read(): Promise<void> {
+    const due = await this.#core.store.dueTimers(this.#core.clock.wall(), TICKS_READ_MAX)
+    if (this.#isClosed) return
+    for (const timer of due) this.#queue(timer)
+    await this.arm()
+  }
+
+  #queue(timer: DueTimer): void {
+    const id = timerId(timer.actor, timer.name)
+    if (this.#queued.has(id)) return
+    const tick: Tick = { tag: 'tick', timer, isCancelled: false }
+    if (this.#deliver(timer.type, timer.key, tick)) this.#queued.set(id, tick)
+  }
+
+  #wishDurable(cell: Cell, wish: TimerWish): void {
+    const core = this.#core
+    const actor = core.numberOf(cell)
+    core.markDirty(cell)
+    if (wish.kind === 'cancel') {
+      this.#void(actor, wish.name)
+      core.batch.timers.set(timerId(actor, wish.name), { actor, name: wish.name, set: undefined })
+      return
+    }
+    const generation = core.nextTimerGeneration
+    core.nextTimerGeneration += 1
+    const name = wish.name ?? `~${generation}`
+    const dueAt = core.clock.wall() + Math.max(0, wish.delayMs)
+    const set: TimerSet = { actor, name, generation, dueAt, event: JSON.stringify(wish.event) }
+    this.#void(actor, name)
+    core.batch.timers.set(timerId(actor, name), { actor, name, set })
+  }
+
+  #void(actor: number, name: string): void {
+    const queued = this.#queued.get(timerId(actor, name))
+    if (queued === undefined) return
+    queued.isCancelled = true
+    this.#queued.delete(timerId(actor, name))
+  }
+
+  #wishVolatile(cell: Cell, wish: TimerWish): void {
+    const timers = (cell.timers ??= new Map<string, Timer>())
+    const name = wish.name ?? `~${(this.#core.nextTimerGeneration += 1)}`
+    timers.get(name)?.cancel()
+    timers.delete(name)
+    if (wish.kind === 'cancel') return
+    const { event } = wish
+    timers.set(name, this.#core.clock.setTimer(() => this.#fireVolatile(cell, name, event), Math.max(0, wish.delayMs)))
+  }
+
+  #fireVolatile(cell: Cell, name: string, event: EventLike): void {
+    cell.timers?.delete(name)
+    this.#deliver(cell.kind.definition.type, cell.key, { tag: 'event', event })
+  }
+}
+
+function timerId(actor: number, name: string): string {
+  return `${actor}/${name}`
+}

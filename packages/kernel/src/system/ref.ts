@@ -1,0 +1,177 @@
+/**
+ * Refs: the typed handles through which actors are reached.
+ *
+ * A ref holds no state and activates nothing. Its `ask` and `tell` have one method per command, made once per
+ * definition and shared by all refs of it.
+ */
+import type { SnapshotFrom, AnyActorLogic } from 'xstate'
+import type { CommandBuilder, CommandKind } from '../definition/command.ts'
+import type { ActorDefinition, AnyCommand } from '../definition/define-actor.ts'
+import { addressOf } from '../definition/key.ts'
+import type { ActorKey } from '../definition/key.ts'
+import type { SnapshotView } from '../hosting/host.ts'
+import { ToShard } from '../protocol/to-shard.ts'
+import type { CommandMessage } from '../protocol/to-shard.ts'
+import { checkCall, checkTimeout } from './call.ts'
+import type { CallOptions } from './call.ts'
+import { Changes } from './changes.ts'
+import type { ShardClient } from './shard-client.ts'
+
+/** Arguments of a call: the input may be left out where the command needs none. */
+export type CallArguments<Given> = object extends Given
+  ? [input?: Given, options?: CallOptions]
+  : Record<never, never> extends Given
+    ? [input?: Given, options?: CallOptions]
+    : [input: Given, options?: CallOptions]
+
+/** `ref.ask`: a method per command and query; resolves with the reply after the commit. */
+export type AskMethods<Commands> = {
+  readonly [Name in keyof Commands]: Commands[Name] extends CommandBuilder<CommandKind, infer Given, infer _Input, infer Reply, infer _Snapshot>
+    ? (...args: CallArguments<Given>) => Promise<Reply>
+    : never
+}
+
+/** `ref.tell`: a method per command; resolves once the command is durably accepted. */
+export type TellMethods<Commands> = {
+  readonly [Name in keyof Commands as Commands[Name] extends CommandBuilder<'query', infer _Given, infer _Input, infer _Reply, infer _Snapshot>
+    ? never
+    : Name]: Commands[Name] extends CommandBuilder<CommandKind, infer Given, infer _Input, infer _Reply, infer _Snapshot>
+    ? (...args: CallArguments<Given>) => Promise<void>
+    : never
+}
+
+/** A snapshot of an actor's state: XState's `status`, `value`, `context`, `output`, as plain data. */
+export interface ActorSnapshot<Snapshot> {
+  readonly status: 'active' | 'done' | 'error' | 'stopped'
+  readonly value: Snapshot extends { readonly value: infer Value } ? Value : undefined
+  readonly context: Snapshot extends { readonly context: infer Context } ? Context : undefined
+  readonly output?: Snapshot extends { readonly output: infer Output } ? Output : undefined
+  /** Message of the error that ended the logic, where `status` is `error`. */
+  readonly error?: string
+}
+
+/** The handle of one actor. */
+export interface ActorRef<Snapshot, Commands> {
+  readonly type: string
+  readonly key: ActorKey
+  /** The actor's name in messages and errors, for instance `account/alice`. */
+  readonly address: string
+  /** Sends a command and waits for its reply, which leaves after the commit. */
+  readonly ask: AskMethods<Commands>
+  /** Sends a command and waits until it is durably accepted, which may be before it is handled. */
+  readonly tell: TellMethods<Commands>
+  /** The state now, read like a query of normal priority. Reading an actor does not create it. */
+  snapshot(options?: Pick<CallOptions, 'timeoutMs' | 'signal'>): Promise<ActorSnapshot<Snapshot>>
+  /** The state now, then every committed change; several of one batch arrive as one. A slow consumer gets `SlowConsumer`. */
+  changes(): AsyncIterableIterator<ActorSnapshot<Snapshot>>
+}
+
+/** A ref to the actors of a definition. */
+export type RefOf<Definition> =
+  Definition extends ActorDefinition<string, infer Snapshot, infer Commands> ? ActorRef<Snapshot, Commands> : never
+
+/** The snapshot type of a logic. */
+export type SnapshotOf<Logic extends AnyActorLogic> = SnapshotFrom<Logic>
+
+type AnyMethod = (this: Facade, input?: unknown, options?: CallOptions) => Promise<unknown>
+
+/** One definition, as its refs share it. */
+export interface RefKind {
+  readonly definition: ActorDefinition
+  /** Position of the definition in the list that both sides have. */
+  readonly type: number
+  readonly askMethods: Readonly<Record<string, AnyMethod>>
+  readonly tellMethods: Readonly<Record<string, AnyMethod>>
+}
+
+/** What `ask` and `tell` of a ref are at run time: methods from the prototype, and the ref they belong to. */
+interface Facade {
+  readonly ref: Ref
+}
+
+/** Makes the methods that all refs of a definition share. */
+export function refKindOf(definition: ActorDefinition, type: number): RefKind {
+  const askMethods: Record<string, AnyMethod> = {}
+  const tellMethods: Record<string, AnyMethod> = {}
+  for (const [index, command] of [...definition.commands.values()].entries()) {
+    askMethods[command.name] = methodOf(ToShard.ask, index, command)
+    if (command.kind === 'command') tellMethods[command.name] = methodOf(ToShard.tell, index, command)
+  }
+  return { definition, type, askMethods, tellMethods }
+}
+
+function methodOf(tag: CommandMessage[0], index: number, command: AnyCommand): AnyMethod {
+  return function send(input, options) {
+    return this.ref.send(tag, index, command, input, options)
+  }
+}
+
+/** A ref at run time. Its types are those of `ActorRef`; the system hands it out as such. */
+export class Ref {
+  readonly key: ActorKey
+  readonly #kind: RefKind
+  readonly #encodedKey: string
+  readonly #client: () => ShardClient
+  #ask: Facade | undefined
+  #tell: Facade | undefined
+
+  /** `client` answers the shard's client, or throws `SystemClosed`. */
+  constructor(kind: RefKind, key: ActorKey, encodedKey: string, client: () => ShardClient) {
+    this.key = key
+    this.#kind = kind
+    this.#encodedKey = encodedKey
+    this.#client = client
+  }
+
+  get type(): string {
+    return this.#kind.definition.type
+  }
+
+  get address(): string {
+    return addressOf(this.type, this.#encodedKey)
+  }
+
+  get ask(): object {
+    return (this.#ask ??= this.#facade(this.#kind.askMethods))
+  }
+
+  get tell(): object {
+    return (this.#tell ??= this.#facade(this.#kind.tellMethods))
+  }
+
+  async snapshot(options: Pick<CallOptions, 'timeoutMs' | 'signal'> = {}): Promise<unknown> {
+    const timeoutMs = checkTimeout(`${this.type}.snapshot`, options.timeoutMs)
+    const { type } = this.#kind
+    return await this.#client().call({ address: this.address, command: 'snapshot' }, { timeoutMs, signal: options.signal }, (call) => [
+      ToShard.snapshot,
+      call,
+      type,
+      this.#encodedKey,
+    ])
+  }
+
+  changes(): AsyncIterableIterator<SnapshotView> {
+    const client = this.#client()
+    const changes = new Changes(this.address, () => client.unfollow(call))
+    const call = client.follow(changes, this.#kind.type, this.#encodedKey)
+    return changes
+  }
+
+  /** Sends a command. Whatever is wrong with the call rejects the promise; nothing is thrown. */
+  async send(tag: CommandMessage[0], command: number, definition: AnyCommand, given: unknown, options: CallOptions | undefined): Promise<unknown> {
+    const { type, definition: actor } = this.#kind
+    const client = this.#client()
+    const call = checkCall(`${actor.type}.${definition.name}`, definition, actor.persist !== 'nothing', given, options)
+    const { lane, input, idempotencyKey, fingerprint } = call
+    const key = this.#encodedKey
+    return await client.call({ address: this.address, command: definition.name }, call, (number) =>
+      idempotencyKey === undefined || fingerprint === undefined
+        ? [tag, number, type, key, command, lane, input]
+        : [tag, number, type, key, command, lane, input, idempotencyKey, fingerprint],
+    )
+  }
+
+  #facade(methods: Readonly<Record<string, AnyMethod>>): Facade {
+    return Object.assign(Object.create(methods) as object, { ref: this }) as Facade // The prototype holds the methods.
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * The callers' side of one shard: collects calls, sends them as one text per turn of the event loop, and settles them
+ * as answers come back. It outlives the shard's thread: while there is none, calls wait for the next.
+ */
+import { AskAborted, AskTimeout, decodeError, MailboxFull, SystemClosed } from '../errors.ts'
+import type { SnapshotView } from '../hosting/host.ts'
+import { decodeFromShard, FromShard } from '../protocol/from-shard.ts'
+import type { FromShardMessage } from '../protocol/from-shard.ts'
+import { encodeToShard, ToShard } from '../protocol/to-shard.ts'
+import type { ToShardMessage } from '../protocol/to-shard.ts'
+import type { Clock, Scheduler, Transport } from '../seams/seams.ts'
+import { Deadlines } from './deadlines.ts'
+import type { Deadline } from './deadlines.ts'
+
+/** What a call is about, for its errors and its bounds. */
+export interface CallSubject {
+  readonly address: string
+  readonly command: string
+}
+
+/** How long a call may take, and who may end it sooner. */
+export interface CallOptions {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** Hears of a followed actor. */
+export interface Follower {
+  onChange(view: SnapshotView): void
+  onEnd(error: Error): void
+}
+
+/** A call that waits for its answer. */
+interface PendingCall extends Deadline {
+  readonly call: number
+  readonly subject: CallSubject
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+  signal: AbortSignal | undefined
+  onAbort: (() => void) | undefined
+}
+
+/** One shard, as callers reach it. */
+export class ShardClient {
+  readonly #scheduler: Scheduler
+  readonly #pendingMax: number
+  readonly #pending = new Map<number, PendingCall>()
+  readonly #followers = new Map<number, Follower>()
+  readonly #deadlines: Deadlines<PendingCall>
+  #outgoing: ToShardMessage[] = []
+  #isScheduled = false
+  #transport: Transport | undefined
+  #lastCall = 0
+  #onIdle: (() => void) | undefined
+  #fault: Error | undefined
+
+  constructor(clock: Clock, scheduler: Scheduler, pendingMax: number) {
+    this.#scheduler = scheduler
+    this.#pendingMax = pendingMax
+    this.#deadlines = new Deadlines(clock, (pending) => this.#expire(pending))
+  }
+
+  /** How many calls wait for an answer. */
+  get pendingCalls(): number {
+    return this.#pending.size
+  }
+
+  /** Uses a thread's transport from now on, beginning with what waits. */
+  attach(transport: Transport): void {
+    this.#transport = transport
+    transport.onText((text) => {
+      for (const message of decodeFromShard(text)) this.#settle(message)
+    })
+    this.#flush()
+  }
+
+  /** The thread is gone: calls that it had get the error, calls that had not left wait for the next thread. */
+  detach(error: Error): void {
+    this.#transport = undefined
+    const unsent = new Set(this.#outgoing.map((message) => message[1]))
+    this.#rejectAll(error, (call) => !unsent.has(call))
+  }
+
+  /** No thread will come any more: every call, now and later, gets the error. */
+  fail(error: Error): void {
+    this.#fault = error
+    this.#transport = undefined
+    this.#outgoing = []
+    this.#rejectAll(error, () => true)
+  }
+
+  /** Makes a call; `message` gets its number. The promise settles with the answer, a timeout, an abort or a crash. */
+  call(subject: CallSubject, options: CallOptions, message: (call: number) => ToShardMessage): Promise<unknown> {
+    if (options.signal?.aborted === true) {
+      return Promise.reject(new AskAborted(subject.address, subject.command, false, { cause: options.signal.reason }))
+    }
+    if (this.#fault !== undefined) return Promise.reject(this.#fault)
+    if (this.#pending.size >= this.#pendingMax) return Promise.reject(new MailboxFull(subject.address, 'system', this.#pendingMax))
+    return new Promise((resolve, reject) => {
+      this.#lastCall += 1
+      const pending: PendingCall = {
+        call: this.#lastCall,
+        subject,
+        resolve,
+        reject,
+        signal: undefined,
+        onAbort: undefined,
+        dueAt: 0,
+        durationMs: 0,
+        earlier: undefined,
+        later: undefined,
+      }
+      if (options.signal !== undefined) this.#watch(pending, options.signal)
+      this.#pending.set(pending.call, pending)
+      this.#deadlines.add(pending, options.timeoutMs)
+      this.#send(message(pending.call))
+    })
+  }
+
+  /** Follows an actor; answers the number to unfollow with. */
+  follow(follower: Follower, type: number, key: string): number {
+    this.#lastCall += 1
+    this.#followers.set(this.#lastCall, follower)
+    this.#send([ToShard.follow, this.#lastCall, type, key])
+    return this.#lastCall
+  }
+
+  /** Ends a follow. */
+  unfollow(call: number): void {
+    if (this.#followers.delete(call) && this.#fault === undefined) this.#send([ToShard.unfollow, call])
+  }
+
+  /** Resolves when no call is pending. */
+  async idle(): Promise<void> {
+    if (this.#pending.size === 0) return
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve
+    })
+  }
+
+  /** Ends all follows and forgets the transport; calls still pending get `SystemClosed`. Answers how many there were. */
+  close(): number {
+    const abandoned = this.#pending.size
+    this.#transport?.close()
+    this.fail(new SystemClosed(true))
+    this.#fault = new SystemClosed(false)
+    this.#deadlines.close()
+    return abandoned
+  }
+
+  /** Ends all follows; pending calls go on. */
+  endFollows(error: Error): void {
+    for (const follower of this.#followers.values()) follower.onEnd(error)
+    this.#followers.clear()
+  }
+
+  #send(message: ToShardMessage): void {
+    this.#outgoing.push(message)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#scheduler.afterTurn(() => {
+      this.#isScheduled = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    if (this.#transport === undefined || this.#outgoing.length === 0) return
+    const text = encodeToShard(this.#outgoing)
+    this.#outgoing = []
+    this.#transport.send(text)
+  }
+
+  #settle(message: FromShardMessage): void {
+    const [tag, call] = message
+    if (tag === FromShard.change) {
+      this.#followers.get(call)?.onChange(message[2])
+      return
+    }
+    const pending = this.#pending.get(call)
+    if (pending === undefined) {
+      if (tag === FromShard.error) this.#endFollow(call, decodeError(message[2]))
+      return // A late answer to a call that has timed out or was aborted leaves nothing behind.
+    }
+    this.#forget(pending)
+    if (tag === FromShard.value) pending.resolve(message[2])
+    else pending.reject(decodeError(message[2]))
+  }
+
+  #endFollow(call: number, error: Error): void {
+    const follower = this.#followers.get(call)
+    this.#followers.delete(call)
+    follower?.onEnd(error)
+  }
+
+  #expire(pending: PendingCall): void {
+    const { subject, durationMs } = pending
+    this.#forget(pending)
+    pending.reject(new AskTimeout(subject.address, subject.command, durationMs))
+  }
+
+  #watch(pending: PendingCall, signal: AbortSignal): void {
+    pending.signal = signal
+    pending.onAbort = () => {
+      this.#forget(pending)
+      pending.reject(new AskAborted(pending.subject.address, pending.subject.command, true, { cause: signal.reason }))
+    }
+    signal.addEventListener('abort', pending.onAbort, { once: true })
+  }
+
+  #forget(pending: PendingCall): void {
+    if (!this.#pending.delete(pending.call)) return
+    this.#deadlines.delete(pending)
+    if (pending.signal !== undefined && pending.onAbort !== undefined) pending.signal.removeEventListener('abort', pending.onAbort)
+    if (this.#pending.size === 0) this.#onIdle?.()
+  }
+
+  #rejectAll(error: Error, isConcerned: (call: number) => boolean): void {
+    for (const pending of this.#pending.values()) {
+      if (!isConcerned(pending.call)) continue
+      this.#forget(pending)
+      pending.reject(error)
+    }
+    for (const [call, follower] of this.#followers) {
+      if (!isConcerned(call)) continue
+      this.#followers.delete(call)
+      follower.onEnd(error)
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/** `system.stats()`: the shards' live counters, added up. Reading them asks nobody and waits for nothing. */
+import { Gauge } from '../shard/gauges.ts'
+import { PRIORITIES } from '../shard/lanes.ts'
+import type { Priority } from '../shard/lanes.ts'
+
+/** What waits in a lane, over all actors. */
+export interface LaneStats {
+  /** How many commands wait. */
+  readonly depth: number
+  /** For how long the oldest of them has waited, in milliseconds; 0 if none waits. */
+  readonly oldestAgeMs: number
+}
+
+/** A system's counters. Counts are since the system was opened, except those that say what is there now. */
+export interface SystemStats {
+  /** The directory's ownership epoch: larger by one with every open. */
+  readonly epoch: number
+  readonly shards: number
+  readonly threads: number
+  /** Actors in memory now. */
+  readonly residentActors: number
+  /** Calls made in this thread that wait for an answer now. */
+  readonly pendingCalls: number
+  /** What waits now, by lane. */
+  readonly lanes: Readonly<Record<Priority, LaneStats>>
+  /** Commands and queries that were handled. */
+  readonly handled: number
+  /** Commands that the actor's state did not take. */
+  readonly rejected: number
+  /** Commands that threw. */
+  readonly failed: number
+  /** Commands refused because a queue was full. */
+  readonly full: number
+  /** Commands answered from the record of their idempotency key. */
+  readonly replayed: number
+  /** Tells that were accepted and could not be handled later. */
+  readonly lostTells: number
+  /** Results refused because a newer owner exists. */
+  readonly lateResults: number
+  /** Commands found waiting in the store when the system was opened. */
+  readonly recovered: number
+  readonly activations: number
+  readonly passivations: number
+  /** Actions that threw after their commit. */
+  readonly actionFailures: number
+  readonly batches: {
+    readonly count: number
+    /** Handled commands per commit, on average. */
+    readonly meanSize: number
+    /** Time per commit in milliseconds. */
+    readonly meanCommitMs: number
+    readonly maxCommitMs: number
+  }
+}
+
+/** What the system knows beside the counters. */
+export interface StatsParts {
+  readonly epoch: number
+  readonly threads: number
+  readonly pendingCalls: number
+  readonly gauges: readonly Float64Array[]
+  /** Wall time now. */
+  readonly now: number
+}
+
+/** Adds up the counters of all shards. */
+export function statsOf({ epoch, threads, pendingCalls, gauges, now }: StatsParts): SystemStats {
+  const sum = (gauge: number): number => gauges.reduce((total, values) => total + (values[gauge] ?? 0), 0)
+  const count = sum(Gauge.batches)
+  const handled = sum(Gauge.handled)
+  return {
+    epoch,
+    shards: gauges.length,
+    threads,
+    residentActors: sum(Gauge.residentActors),
+    pendingCalls,
+    lanes: lanesOf(gauges, now),
+    handled,
+    rejected: sum(Gauge.rejected),
+    failed: sum(Gauge.failed),
+    full: sum(Gauge.full),
+    replayed: sum(Gauge.replayed),
+    lostTells: sum(Gauge.lostTells),
+    lateResults: sum(Gauge.lateResults),
+    recovered: sum(Gauge.recovered),
+    activations: sum(Gauge.activations),
+    passivations: sum(Gauge.passivations),
+    actionFailures: sum(Gauge.actionFailures),
+    batches: {
+      count,
+      meanSize: count === 0 ? 0 : handled / count,
+      meanCommitMs: count === 0 ? 0 : sum(Gauge.commitMs) / count,
+      maxCommitMs: Math.max(0, ...gauges.map((values) => values[Gauge.commitMsMax] ?? 0)),
+    },
+  }
+}
+
+function lanesOf(gauges: readonly Float64Array[], now: number): Record<Priority, LaneStats> {
+  const lane = (index: number): LaneStats => {
+    const depth = gauges.reduce((total, values) => total + (values[Gauge.depthUrgent + index] ?? 0), 0)
+    const since = gauges.map((values) => values[Gauge.oldestUrgent + index] ?? 0).filter((at) => at > 0)
+    return { depth, oldestAgeMs: since.length === 0 ? 0 : Math.max(0, now - Math.min(...since)) }
+  }
+  const [urgent, high, normal, low] = PRIORITIES.map((_name, index) => lane(index))
+  const none: LaneStats = { depth: 0, oldestAgeMs: 0 }
+  return { urgent: urgent ?? none, high: high ?? none, normal: normal ?? none, low: low ?? none }
+}

@@ -1,0 +1,50 @@
+/**
+ * The public surface of `@bailiwick/store`. The store is a seam of the kernel: programs use it through
+ * `@bailiwick/kernel`, and only the kernel and tests import it.
+ */
+
+// The interface
+export type { Answer, Batch, Recovery, ShardLocation, ShardStore, StoreDirectory, Synchronous } from './store.ts'
+
+// Rows
+export type {
+  ActorChanged,
+  ActorCreated,
+  DueTimer,
+  InboxCommand,
+  JournalEntry,
+  JournalTrim,
+  OutcomeRecorded,
+  StoredActor,
+  StoredOutcome,
+  TimerCleared,
+  TimerSet,
+} from './store.ts'
+
+// Errors
+export {
+  BailiwickError,
+  BatchInvalid,
+  DirectoryInUse,
+  DirectoryMissing,
+  DirectoryNotOurs,
+  DirectoryNotWritable,
+  Fenced,
+  SchemaTooNew,
+  StoreDamaged,
+  StoreUnavailable,
+} from './errors.ts'
+export type { ErrorField, StoreFault } from './errors.ts'
+
+// SQLite
+export { openDirectory } from './sqlite/directory.ts'
+export type { DirectoryOptions, OwnedDirectory } from './sqlite/directory.ts'
+export { openShard } from './sqlite/shard.ts'
+export type { ShardOptions } from './sqlite/shard.ts'
+
+// Memory
+export { createMemoryDisk } from './memory/disk.ts'
+export type { MemoryDisk, MemoryDiskOptions } from './memory/disk.ts'
+export { openMemoryDirectory } from './memory/directory.ts'
+export type { MemoryDirectoryOptions, OwnedMemoryDirectory } from './memory/directory.ts'
+export { openMemoryShard } from './memory/shard.ts'

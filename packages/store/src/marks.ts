@@ -1,0 +1,26 @@
+/**
+ * High-water marks of a batch: the largest number, sequence and generation in it. Both drivers keep them for ever, so that
+ * none is given twice, even when the rows that had it are gone.
+ */
+import type { Batch } from './store.ts'
+
+/** The largest actor number that a batch creates, 0 if it creates none. */
+export function actorNumberOf(batch: Batch): number {
+  let mark = 0
+  for (const actor of batch.created) if (actor.number > mark) mark = actor.number
+  return mark
+}
+
+/** The largest inbox sequence that a batch accepts, 0 if it accepts none. */
+export function inboxSequenceOf(batch: Batch): number {
+  let mark = 0
+  for (const command of batch.accepted) if (command.sequence > mark) mark = command.sequence
+  return mark
+}
+
+/** The largest timer generation that a batch sets, 0 if it sets none. */
+export function timerGenerationOf(batch: Batch): number {
+  let mark = 0
+  for (const timer of batch.timersSet) if (timer.generation > mark) mark = timer.generation
+  return mark
+}

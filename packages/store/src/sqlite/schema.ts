@@ -1,0 +1,153 @@
+/**
+ * The schema of the two kinds of files, as numbered migrations.
+ *
+ * A file's `application_id` says which kind it is, its `user_version` which migrations it has seen. A migration that has
+ * been released is never edited: a change of the schema is a new entry at the end of its list.
+ */
+import type { Database } from 'better-sqlite3'
+import { SchemaTooNew, StoreDamaged } from '../errors.ts'
+
+/** One step of a schema: the statements that bring a file from the version before to `version`. */
+export interface Migration {
+  readonly version: number
+  readonly sql: string
+}
+
+/** A kind of file: how it is recognised and how it is brought up to date. */
+export interface Schema {
+  /** SQLite's `application_id`, four letters as a number. */
+  readonly applicationId: number
+  /** Ascending by version, without gaps, beginning with 1. */
+  readonly migrations: readonly Migration[]
+}
+
+/** `owner.db`: who owns the directory, and how it is laid out. */
+export const ownerSchema: Schema = {
+  applicationId: 0x424c574f, // "BLWO"
+  migrations: [
+    {
+      version: 1,
+      sql: `
+        CREATE TABLE owner (
+          id INTEGER PRIMARY KEY CHECK (id = 1),
+          epoch INTEGER NOT NULL,
+          pid INTEGER NOT NULL,
+          since INTEGER NOT NULL,
+          shards INTEGER NOT NULL CHECK (shards > 0),
+          created INTEGER NOT NULL CHECK (created IN (0, 1))
+        ) STRICT;`,
+    },
+  ],
+}
+
+/**
+ * `shard-N.db`: the actors of one shard and what waits for them.
+ *
+ * `meta` holds high-water marks beside the epoch, so that numbers, sequences and generations are never given twice, even
+ * when the rows that had them are gone. Tables that are read by a compound key are WITHOUT ROWID: one tree instead of two.
+ */
+export const shardSchema: Schema = {
+  applicationId: 0x424c5753, // "BLWS"
+  migrations: [
+    {
+      version: 1,
+      sql: `
+        CREATE TABLE meta (
+          id INTEGER PRIMARY KEY CHECK (id = 1),
+          shard INTEGER NOT NULL,
+          epoch INTEGER NOT NULL,
+          owner_epoch INTEGER NOT NULL,
+          committed_at INTEGER NOT NULL,
+          actor_number INTEGER NOT NULL,
+          inbox_sequence INTEGER NOT NULL,
+          timer_generation INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE actor (
+          number INTEGER PRIMARY KEY,
+          type TEXT NOT NULL,
+          key TEXT NOT NULL,
+          revision INTEGER NOT NULL,
+          version INTEGER NOT NULL,
+          snapshot TEXT NOT NULL,
+          UNIQUE (type, key)
+        ) STRICT;
+
+        CREATE TABLE journal (
+          actor INTEGER NOT NULL REFERENCES actor (number),
+          sequence INTEGER NOT NULL,
+          at INTEGER NOT NULL,
+          event TEXT NOT NULL,
+          PRIMARY KEY (actor, sequence)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE inbox (
+          sequence INTEGER PRIMARY KEY,
+          id TEXT NOT NULL,
+          type TEXT NOT NULL,
+          key TEXT NOT NULL,
+          command TEXT NOT NULL,
+          lane INTEGER NOT NULL,
+          input TEXT NOT NULL,
+          idempotency_key TEXT,
+          fingerprint TEXT,
+          at INTEGER NOT NULL,
+          CHECK ((idempotency_key IS NULL) = (fingerprint IS NULL))
+        ) STRICT;
+
+        CREATE TABLE idempotency (
+          scope TEXT NOT NULL,
+          key TEXT NOT NULL,
+          fingerprint TEXT NOT NULL,
+          outcome TEXT NOT NULL,
+          expires_at INTEGER NOT NULL,
+          PRIMARY KEY (scope, key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX idempotency_expiry ON idempotency (expires_at);
+
+        CREATE TABLE timer (
+          actor INTEGER NOT NULL REFERENCES actor (number),
+          name TEXT NOT NULL,
+          generation INTEGER NOT NULL,
+          due_at INTEGER NOT NULL,
+          event TEXT NOT NULL,
+          PRIMARY KEY (actor, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX timer_due ON timer (due_at, generation);`,
+    },
+  ],
+}
+
+/** The newest version that this code knows. */
+export function latestVersion(schema: Schema): number {
+  return schema.migrations.at(-1)?.version ?? 0
+}
+
+/** Throws `SchemaTooNew` if the file was written by a newer version of the code. */
+export function requireKnownVersion(file: string, found: number, schema: Schema): void {
+  if (found > latestVersion(schema)) throw new SchemaTooNew(file, found, latestVersion(schema))
+}
+
+/**
+ * Brings a file up to date, from nothing or from an older version. Runs inside the caller's immediate transaction, so a
+ * crash leaves the file as it was. Answers whether anything changed.
+ */
+export function migrate(db: Database, file: string, schema: Schema): boolean {
+  const found = pragmaNumber(db, 'user_version')
+  requireKnownVersion(file, found, schema)
+  if (found === latestVersion(schema)) return false
+  if (found === 0) {
+    if (pragmaNumber(db, 'schema_version') !== 0) throw new StoreDamaged(file, 'it is a database of another program')
+    db.pragma(`application_id = ${schema.applicationId}`)
+  }
+  for (const migration of schema.migrations) {
+    if (migration.version > found) db.exec(migration.sql)
+  }
+  db.pragma(`user_version = ${latestVersion(schema)}`)
+  return true
+}
+
+/** Reads a pragma whose value is a number. */
+export function pragmaNumber(db: Database, name: string): number {
+  return Number(db.pragma(name, { simple: true }))
+}

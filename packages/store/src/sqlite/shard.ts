@@ -1,0 +1,243 @@
+/**
+ * One shard on SQLite: reads, and the commit of a batch.
+ *
+ * A commit is one immediate transaction. Its first statement moves the shard's marks forward where the epoch is still ours;
+ * zero rows changed means that a newer owner exists, and nothing else is tried. Everything else is one prepared statement
+ * per row, bound by position. A commit that fails is rolled back as a whole, and the store can be used on.
+ *
+ * Used by the one thread that opened it. Does not know which thread that is, nor what the texts mean.
+ */
+import type { Database, Statement } from 'better-sqlite3'
+import { Fenced, StoreDamaged, StoreUnavailable } from '../errors.ts'
+import { actorNumberOf, inboxSequenceOf, timerGenerationOf } from '../marks.ts'
+import type { Batch, DueTimer, Recovery, ShardLocation, ShardStore, StoredActor, StoredOutcome } from '../store.ts'
+import { connect, switchToWal } from './connection.ts'
+import { translate } from './fault.ts'
+import { createFile, requireSound } from './file.ts'
+import { migrate, pragmaNumber, shardSchema } from './schema.ts'
+import { ActorTable } from './tables/actor.ts'
+import { IdempotencyTable } from './tables/idempotency.ts'
+import { InboxTable } from './tables/inbox.ts'
+import { JournalTable } from './tables/journal.ts'
+import type { JournalRow } from './tables/journal.ts'
+import { MetaTable, metaSql } from './tables/meta.ts'
+import type { MetaRow } from './tables/meta.ts'
+import { TimerTable } from './tables/timer.ts'
+
+/** How a shard is opened. */
+export interface ShardOptions {
+  /** How long to wait while an earlier owner finishes its last commit, in milliseconds. Default 5,000. */
+  readonly busyTimeoutMs?: number
+  /** Size that the shard's file may grow to, in bytes. A commit that needs more fails as `full`. Default: what the disk holds. */
+  readonly fileBytesMax?: number
+}
+
+const BUSY_TIMEOUT_MS_DEFAULT = 5_000
+
+/**
+ * Opens a shard in the calling thread and takes it: from here on, commits of every earlier owner are refused.
+ *
+ * Throws `StoreDamaged` or `SchemaTooNew` (nothing was written), `Fenced` if a newer owner of the directory has taken the
+ * shard already, `StoreUnavailable` otherwise.
+ */
+export function openShard(location: ShardLocation, options: ShardOptions = {}): ShardStore {
+  const busyTimeoutMs = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS_DEFAULT
+  const { file, synchronous } = location
+  requireSound(file, shardSchema, busyTimeoutMs)
+  let db: Database | undefined
+  try {
+    db = connect(file, { busyTimeoutMs, synchronous, create: false })
+    switchToWal(db)
+    const epoch = take(db, location)
+    if (options.fileBytesMax !== undefined) {
+      db.pragma(`max_page_count = ${Math.max(1, Math.floor(options.fileBytesMax / pragmaNumber(db, 'page_size')))}`)
+    }
+    return new SqliteShard(db, file, epoch)
+  } catch (error) {
+    db?.close()
+    throw translate(error, file)
+  }
+}
+
+/** Makes the file of a shard, or finishes one whose making was interrupted. */
+export function createShardFile(file: string, index: number): void {
+  createFile(file, shardSchema, db => {
+    db.prepare<[number]>(metaSql.insert).run(index)
+  })
+}
+
+/** Raises the epoch in a transaction of its own, after bringing the schema up to date in it. Answers the new epoch. */
+function take(db: Database, location: ShardLocation): number {
+  db.exec('BEGIN IMMEDIATE')
+  try {
+    migrate(db, location.file, shardSchema)
+    const meta = new MetaTable(db)
+    const taken = meta.tryTake(location.ownerEpoch)
+    const row = requireMeta(meta.read(), location.file)
+    if (row.shard !== location.index) throw new StoreDamaged(location.file, `it is the file of shard ${row.shard}`)
+    if (!taken) throw new Fenced(location.ownerEpoch, row.ownerEpoch)
+    db.exec('COMMIT')
+    return row.epoch
+  } catch (error) {
+    if (db.inTransaction) db.exec('ROLLBACK')
+    throw error
+  }
+}
+
+class SqliteShard implements ShardStore {
+  readonly epoch: number
+  readonly #db: Database
+  readonly #file: string
+  readonly #begin: Statement<[]>
+  readonly #commit: Statement<[]>
+  readonly #rollback: Statement<[]>
+  readonly #meta: MetaTable
+  readonly #actor: ActorTable
+  readonly #journal: JournalTable
+  readonly #inbox: InboxTable
+  readonly #idempotency: IdempotencyTable
+  readonly #timer: TimerTable
+
+  constructor(db: Database, file: string, epoch: number) {
+    this.epoch = epoch
+    this.#db = db
+    this.#file = file
+    this.#begin = db.prepare('BEGIN IMMEDIATE')
+    this.#commit = db.prepare('COMMIT')
+    this.#rollback = db.prepare('ROLLBACK')
+    this.#meta = new MetaTable(db)
+    this.#actor = new ActorTable(db)
+    this.#journal = new JournalTable(db)
+    this.#inbox = new InboxTable(db)
+    this.#idempotency = new IdempotencyTable(db)
+    this.#timer = new TimerTable(db)
+  }
+
+  recover(): Recovery {
+    try {
+      const meta = requireMeta(this.#meta.read(), this.#file)
+      return {
+        nextActorNumber: meta.actorNumber + 1,
+        nextInboxSequence: meta.inboxSequence + 1,
+        nextTimerGeneration: meta.timerGeneration + 1,
+        inbox: this.#inbox.all(),
+        committedAt: meta.committedAt,
+      }
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  load(type: string, key: string): StoredActor | undefined {
+    try {
+      const actor = this.#actor.find(type, key)
+      if (actor === undefined) return undefined
+      const rows = this.#journal.after(actor.number, actor.revision)
+      return {
+        number: actor.number,
+        revision: actor.revision,
+        version: actor.version,
+        snapshot: actor.snapshot,
+        events: rows.length === 0 ? [] : eventsOf(rows, actor, this.#file),
+      }
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  outcome(scope: string, key: string, now: number): StoredOutcome | undefined {
+    try {
+      return this.#idempotency.find(scope, key, now)
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  dueTimers(now: number, limit: number): readonly DueTimer[] {
+    try {
+      return this.#timer.due(now, limit)
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  nextDueAt(): number | undefined {
+    try {
+      return this.#timer.next()
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  commit(batch: Batch): void {
+    try {
+      this.#begin.run()
+      this.#advance(batch.at, actorNumberOf(batch), inboxSequenceOf(batch), timerGenerationOf(batch))
+      this.#actor.insert(batch.created)
+      this.#actor.update(batch.changed)
+      this.#journal.insert(batch.journal)
+      this.#journal.trim(batch.journalTrims)
+      this.#inbox.insert(batch.accepted)
+      this.#inbox.delete(batch.finished)
+      this.#idempotency.record(batch.outcomes, batch.at)
+      this.#timer.clear(batch.timersCleared)
+      this.#timer.set(batch.timersSet)
+      this.#commit.run()
+    } catch (error) {
+      throw this.#rolledBack(error)
+    }
+  }
+
+  expireOutcomes(now: number, limit: number): number {
+    try {
+      this.#begin.run()
+      this.#advance(0, 0, 0, 0)
+      const count = this.#idempotency.expire(now, limit)
+      this.#commit.run()
+      return count
+    } catch (error) {
+      throw this.#rolledBack(error)
+    }
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+
+  /** The guarded first statement of every transaction. */
+  #advance(at: number, actorNumber: number, inboxSequence: number, timerGeneration: number): void {
+    if (this.#meta.tryAdvance(this.epoch, at, actorNumber, inboxSequence, timerGeneration)) return
+    throw new Fenced(this.epoch, this.#meta.read()?.epoch ?? null)
+  }
+
+  #rolledBack(error: unknown): Error {
+    // SQLite has rolled back by itself after some errors (a full disk, an I/O error), but not after others.
+    if (this.#db.open && this.#db.inTransaction) {
+      try {
+        this.#rollback.run()
+      } catch (rollbackError) {
+        return this.#failure(rollbackError)
+      }
+    }
+    return this.#failure(error)
+  }
+
+  #failure(error: unknown): Error {
+    if (!this.#db.open) return new StoreUnavailable('other', `the shard ${this.#file} has been closed`)
+    return translate(error, this.#file)
+  }
+}
+
+function requireMeta(row: MetaRow | undefined, file: string): MetaRow {
+  if (row === undefined) throw new StoreDamaged(file, 'its row in meta is missing')
+  return row
+}
+
+/** The events after a snapshot, which must follow on it without a gap. */
+function eventsOf(rows: readonly JournalRow[], actor: { number: number; revision: number }, file: string): string[] {
+  return rows.map((row, index) => {
+    const expected = actor.revision + index + 1
+    if (row.sequence !== expected) throw new StoreDamaged(file, `event ${expected} of actor ${actor.number} is missing from its journal`)
+    return row.event
+  })
+}

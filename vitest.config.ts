@@ -1,0 +1,84 @@
+import { defineConfig } from 'vitest/config'
+import type { TestProjectConfiguration } from 'vitest/config'
+
+/** Long suites run only when asked for: `pnpm test:slow`. */
+const slow = process.env['BAILIWICK_SLOW'] === '1'
+
+const modules = '**/node_modules/**'
+
+/** Specs of one package. They start no thread that has to be alone on the machine. */
+const unit: TestProjectConfiguration = {
+  extends: true,
+  test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'], exclude: [modules], testTimeout: 10_000, sequence: { groupOrder: 0 } },
+}
+
+/** What crosses packages, with real threads and processes. */
+const threads: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: 'threads',
+    include: ['test/**/*.test.ts'],
+    exclude: [modules, 'test/crash/**', '**/*.slow.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    sequence: { groupOrder: 1 },
+  },
+}
+
+/** Processes are killed and disks filled: one file at a time, with nothing else running. */
+const crash: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: 'crash',
+    include: ['test/crash/**/*.test.ts'],
+    exclude: [modules, '**/*.slow.test.ts'],
+    fileParallelism: false,
+    maxWorkers: 1,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    sequence: { groupOrder: 2 },
+  },
+}
+
+/** Types: a call that must not compile, a reply that is inferred. Read by the compiler, never run. */
+const types: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: 'types',
+    include: [],
+    typecheck: {
+      enabled: true,
+      only: true,
+      include: ['packages/*/test/**/*.test-d.ts', 'test/**/*.test-d.ts'],
+      exclude: [modules],
+      tsconfig: 'tsconfig.types.json',
+      // An error elsewhere is the business of `pnpm types`.
+      ignoreSourceErrors: true,
+    },
+    sequence: { groupOrder: 0 },
+  },
+}
+
+/** Suites that take minutes, one file at a time. */
+const slowOnes: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: 'slow',
+    include: ['test/**/*.slow.test.ts'],
+    exclude: [modules],
+    fileParallelism: false,
+    maxWorkers: 1,
+    testTimeout: 15 * 60_000,
+    hookTimeout: 60_000,
+    sequence: { groupOrder: 3 },
+  },
+}
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    // Node.js itself loads tests and sources, as it does in a program and in a worker thread: no second copy of a module, real file URLs.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
+    projects: slow ? [unit, threads, crash, types, slowOnes] : [unit, threads, crash, types],
+  },
+})
