@@ -108,7 +108,9 @@ export class SchemaTooNew extends BailiwickError {
   readonly supported: number
 
   constructor(file: string, found: number, supported: number) {
-    super(`The file ${file} has schema version ${found}, but this version of Bailiwick knows versions up to ${supported}. Upgrade the package.`)
+    super(
+      `The file ${file} has schema version ${found}, but this version of Bailiwick knows versions up to ${supported}. Upgrade the package.`,
+    )
     this.file = file
     this.found = found
     this.supported = supported

@@ -2,6 +2,7 @@
  * Ownership of a memory disk: one owner at a time, each with a larger epoch than the one before.
  */
 import { DirectoryInUse, StoreUnavailable } from '../errors.ts'
+import { isoTime } from '../iso-time.ts'
 import type { ShardStore, StoreDirectory } from '../store.ts'
 import type { MemoryDisk, MemoryOwner } from './disk.ts'
 import { openMemoryShard } from './shard.ts'
@@ -22,7 +23,7 @@ export interface OwnedMemoryDirectory extends StoreDirectory {
 export function openMemoryDirectory(disk: MemoryDisk, options: MemoryDirectoryOptions): OwnedMemoryDirectory {
   if (disk.owner !== undefined) {
     const { epoch, since } = disk.owner
-    throw new DirectoryInUse('(memory)', { pid: process.pid, since: new Date(since).toISOString(), epoch })
+    throw new DirectoryInUse('(memory)', { pid: process.pid, since: isoTime(since), epoch })
   }
   disk.epoch += 1
   const owner = { epoch: disk.epoch, since: options.now() }

@@ -5,13 +5,24 @@
  * was. Every change is noted with its undoing, which is how a batch that fails halfway disappears as a whole.
  */
 import { BatchInvalid } from '../errors.ts'
-import type { ActorChanged, ActorCreated, Batch, DueTimer, InboxCommand, JournalTrim } from '../store.ts'
-import type { JournalEntry, OutcomeRecorded, StoredOutcome, TimerCleared, TimerSet } from '../store.ts'
+import type {
+  ActorChanged,
+  ActorCreated,
+  Batch,
+  DueTimer,
+  InboxCommand,
+  JournalEntry,
+  JournalTrim,
+  OutcomeRecorded,
+  StoredOutcome,
+  TimerCleared,
+  TimerSet,
+} from '../store.ts'
 import { Ordered } from './ordered.ts'
 
 /** An actor's row with its journal and timers. */
 export interface MemoryActor extends ActorCreated {
-  /** Encoded events by sequence, ascending. */
+  /** Encoded events by sequence, in no particular order. */
   readonly journal: Map<number, string>
   readonly timers: Map<string, TimerSet>
 }
@@ -123,7 +134,7 @@ export class MemoryTables {
     const actor = this.#actors.get(trim.actor)
     if (actor === undefined) return
     const through = Math.min(trim.through, actor.revision)
-    for (const [sequence, event] of [...actor.journal]) {
+    for (const [sequence, event] of actor.journal) {
       if (sequence > through) continue
       actor.journal.delete(sequence)
       undo.push(() => actor.journal.set(sequence, event))

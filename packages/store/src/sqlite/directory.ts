@@ -64,12 +64,13 @@ const holding = new Set<Database>()
  */
 export function openDirectory(options: DirectoryOptions): OwnedDirectory {
   const { shards, synchronous = 'full', create = true, busyTimeoutMs = BUSY_TIMEOUT_MS_DEFAULT } = options
-  if (!Number.isInteger(shards) || shards < 1 || shards > SHARDS_MAX) throw new RangeError(`shards must be 1 to ${SHARDS_MAX}, not ${shards}`)
+  if (!Number.isInteger(shards) || shards < 1 || shards > SHARDS_MAX)
+    throw new RangeError(`shards must be 1 to ${SHARDS_MAX}, not ${shards}`)
   const directory = resolve(options.directory)
   const identity = { pid: process.pid, since: options.now() }
   requireDirectory(directory, create)
   const file = ownerFile(directory)
-  prepareOwner(directory, file, create, db => insertOwner(db, identity, shards))
+  prepareOwner(directory, file, create, (db) => insertOwner(db, identity, shards))
   let db: Database | undefined
   try {
     db = connect(file, { busyTimeoutMs, synchronous: 'full', create: false })
@@ -78,8 +79,8 @@ export function openDirectory(options: DirectoryOptions): OwnedDirectory {
       directory,
       file,
       ...identity,
-      inspect: found => inspectShards(directory, found),
-      create: found => createShards(directory, found),
+      inspect: (found) => inspectShards(directory, found),
+      create: (found) => createShards(directory, found),
     })
     holding.add(db)
     return new SqliteDirectory(db, directory, row, synchronous)
@@ -123,7 +124,10 @@ class SqliteDirectory implements OwnedDirectory {
 function prepareOwner(directory: string, file: string, create: boolean, fill: (db: Database) => void): void {
   const content = contentOf(directory)
   requireWritable(directory)
-  if (content === 'store') return requireOwner(directory, file)
+  if (content === 'store') {
+    requireOwner(directory, file)
+    return
+  }
   if (!create) throw new DirectoryMissing(directory, 'it holds no store')
   try {
     createFile(file, ownerSchema, fill)
@@ -138,7 +142,8 @@ function requireOwner(directory: string, file: string): void {
   try {
     header = readHeader(file)
   } catch (error) {
-    if (codeOf(error) === 'SQLITE_NOTADB' && !hasShards(directory)) throw new DirectoryNotOurs(directory, 'an owner.db that is not a database')
+    if (codeOf(error) === 'SQLITE_NOTADB' && !hasShards(directory))
+      throw new DirectoryNotOurs(directory, 'an owner.db that is not a database')
     throw translateOpening(error, directory, file)
   }
   if (header.applicationId !== ownerSchema.applicationId) throw new DirectoryNotOurs(directory, 'an owner.db of another program')

@@ -18,7 +18,7 @@ const CHECKED_BYTES_MAX = 32 * 1_024 * 1_024
 const CREATION_TIMEOUT_MS = 5_000
 
 /** The two magic numbers that a WAL can begin with, big-endian and little-endian checksums. */
-const walMagics: readonly number[] = [0x377f0682, 0x377f0683]
+const walMagics: ReadonlySet<number> = new Set([0x377f0682, 0x377f0683])
 
 /**
  * Makes a file with its schema and first rows, or finishes one whose making was interrupted. Leaves a finished one alone.
@@ -133,5 +133,5 @@ function requireWal(wal: string): void {
     closeSync(descriptor)
   }
   const magic = start.readUInt32BE(0)
-  if (magic !== 0 && !walMagics.includes(magic)) throw new StoreDamaged(wal, 'its beginning is not that of a write-ahead log')
+  if (magic !== 0 && !walMagics.has(magic)) throw new StoreDamaged(wal, 'its beginning is not that of a write-ahead log')
 }

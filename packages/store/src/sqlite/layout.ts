@@ -69,12 +69,12 @@ export function contentOf(directory: string): Content {
   const owner = statSync(ownerFile(directory), { throwIfNoEntry: false })
   if (owner !== undefined && !owner.isFile()) throw new DirectoryNotOurs(directory, 'an owner.db that is not a file')
   if (owner !== undefined && owner.size > 0 && !isInterrupted(directory)) return 'store'
-  const rest = names.filter(name => name !== 'owner.db' && name !== 'lost+found' && !name.startsWith('.'))
-  if (rest.some(name => shard.test(name))) {
+  const rest = names.filter((name) => name !== 'owner.db' && name !== 'lost+found' && !name.startsWith('.'))
+  if (rest.some((name) => shard.test(name))) {
     throw new StoreDamaged(ownerFile(directory), `it is ${owner === undefined ? 'missing' : 'empty'}, but shards are there`)
   }
   // An empty owner.db with nothing but its journal beside it is where a creation was interrupted.
-  const foreign = rest.find(name => owner === undefined || !ours.test(name))
+  const foreign = rest.find((name) => owner === undefined || !ours.test(name))
   if (foreign !== undefined) throw new DirectoryNotOurs(directory, foreign)
   return 'nothing'
 }
@@ -98,7 +98,7 @@ function isInterrupted(directory: string): boolean {
 
 /** Whether shard files lie in the directory, whatever is in them. */
 export function hasShards(directory: string): boolean {
-  return listing(directory).some(name => shard.test(name))
+  return listing(directory).some((name) => shard.test(name))
 }
 
 /** Throws `DirectoryNotWritable` if a file of the store that exists may not be read and written. */

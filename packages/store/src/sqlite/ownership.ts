@@ -12,6 +12,7 @@
  */
 import type { Database } from 'better-sqlite3'
 import { DirectoryInUse, DirectoryNotOurs, StoreDamaged } from '../errors.ts'
+import { isoTime } from '../iso-time.ts'
 import { isBusy } from './fault.ts'
 import { migrate, ownerSchema } from './schema.ts'
 
@@ -90,7 +91,7 @@ function requireEpoch(db: Database, claim: Claim, epoch: number): void {
 }
 
 function inUse(directory: string, row: OwnerRow): DirectoryInUse {
-  return new DirectoryInUse(directory, { pid: row.pid, since: new Date(row.since).toISOString(), epoch: row.epoch })
+  return new DirectoryInUse(directory, { pid: row.pid, since: isoTime(row.since), epoch: row.epoch })
 }
 
 function readOwner(db: Database, claim: Pick<Claim, 'file' | 'directory'>): OwnerRow {

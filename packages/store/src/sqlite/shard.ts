@@ -61,7 +61,7 @@ export function openShard(location: ShardLocation, options: ShardOptions = {}): 
 
 /** Makes the file of a shard, or finishes one whose making was interrupted. */
 export function createShardFile(file: string, index: number): void {
-  createFile(file, shardSchema, db => {
+  createFile(file, shardSchema, (db) => {
     db.prepare<[number]>(metaSql.insert).run(index)
   })
 }

@@ -1,0 +1,21 @@
+/** A store that answers every question with a promise, as one behind a network would. For showing that the kernel can wait. */
+import type { Answer, ShardStore } from '@bailiwick/store'
+
+/** Wraps a store so that each answer comes later, by as many rounds of the event loop as `rounds` says. */
+export function laterStore(store: ShardStore, rounds: () => number): ShardStore {
+  const later = async <T>(ask: () => Answer<T>): Promise<T> => {
+    for (let left = rounds(); left > 0; left -= 1) await new Promise((resolve) => setImmediate(resolve))
+    return await ask()
+  }
+  return {
+    epoch: store.epoch,
+    recover: () => later(() => store.recover()),
+    load: (type, key) => later(() => store.load(type, key)),
+    outcome: (scope, key, now) => later(() => store.outcome(scope, key, now)),
+    dueTimers: (now, limit) => later(() => store.dueTimers(now, limit)),
+    nextDueAt: () => later(() => store.nextDueAt()),
+    commit: (batch) => later(() => store.commit(batch)),
+    expireOutcomes: (now, limit) => later(() => store.expireOutcomes(now, limit)),
+    close: () => later(() => store.close()),
+  }
+}

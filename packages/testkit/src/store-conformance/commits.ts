@@ -1,0 +1,167 @@
+/** A batch is committed wholly or not at all. */
+import type { Batch, Recovery, ShardStore } from '@bailiwick/store'
+import assert from 'node:assert/strict'
+import { START, account, batch, deposit, openShard, outcome, refused, reopenAfterCrash, timer } from './scenario.ts'
+import type { Scenarios } from './scenario.ts'
+
+/** Everything that can be seen of a shard in which account/1 to account/3 may be. */
+async function everything(shard: ShardStore): Promise<unknown> {
+  const actors = await Promise.all(['1', '2', '3'].map(async (key) => await shard.load('account', key)))
+  const outcomes = await Promise.all(['a', 'b', 'c'].map(async (key) => await shard.outcome('account/1/deposit', key, START)))
+  return structuredClone([
+    actors,
+    outcomes,
+    await shard.recover(),
+    await shard.dueTimers(Number.MAX_SAFE_INTEGER, 100),
+    await shard.nextDueAt(),
+  ])
+}
+
+/** A batch that touches every table; of actors 1 and 2, it creates 2. */
+const full: Batch = batch({
+  at: START + 1,
+  created: [account(2)],
+  changed: [{ number: 1, revision: 2, version: 1, snapshot: '"changed"' }],
+  journal: [{ actor: 1, sequence: 3, at: START, event: '{}' }],
+  journalTrims: [{ actor: 1, through: 2 }],
+  accepted: [deposit(3)],
+  finished: [1],
+  outcomes: [outcome('b', START + 100), outcome('c', START + 100, { fingerprint: 'new' })],
+  timersCleared: [{ actor: 1, name: 'cleared', generation: undefined }],
+  timersSet: [timer('moved', 9, START + 9), timer('new', 10, START + 3)],
+})
+
+async function prepared(shard: ShardStore): Promise<void> {
+  await shard.commit(
+    batch({
+      created: [account(1)],
+      journal: [{ actor: 1, sequence: 2, at: START, event: '"second"' }],
+      accepted: [deposit(1), deposit(2)],
+      outcomes: [outcome('a', START + 100), outcome('c', START + 1)],
+      timersSet: [timer('cleared', 1, START + 1), timer('moved', 2, START + 2)],
+    }),
+  )
+}
+
+/** What can be wrong with a batch, added to one that is right. */
+const mistakes: Readonly<Record<string, Partial<Batch>>> = {
+  'creates an actor number twice': { created: [account(2), account(2, { key: 'other' })] },
+  'creates an actor that exists': { created: [account(2), account(3, { key: '1' })] },
+  'changes an actor that does not exist': { changed: [{ number: 99, revision: 1, version: 1, snapshot: '{}' }] },
+  'journals for an actor that does not exist': { journal: [{ actor: 99, sequence: 1, at: START, event: '{}' }] },
+  'journals a sequence twice': {
+    journal: [
+      { actor: 1, sequence: 4, at: START, event: '{}' },
+      { actor: 1, sequence: 4, at: START, event: '{}' },
+    ],
+  },
+  'accepts a sequence that is waiting': { accepted: [deposit(3), deposit(2)] },
+  'records an outcome over one that still counts': { outcomes: [outcome('b', START + 100), outcome('a', START + 900)] },
+  'sets a timer of an actor that does not exist': { timersSet: [timer('moved', 9, START), timer('new', 10, START, { actor: 99 })] },
+}
+
+function refusal(parts: Partial<Batch>): Scenarios[string] {
+  return async (place) => {
+    const shard = await openShard(place)
+    await prepared(shard)
+    const before = await everything(shard)
+    await refused('BATCH_INVALID', () => shard.commit({ ...full, ...parts }))
+    assert.deepEqual(await everything(shard), before)
+    // The store goes on, as if the refused batch had never been there.
+    await shard.commit(full)
+    const after = await everything(shard)
+    const later = await reopenAfterCrash(place)
+    assert.deepEqual(await everything(later), after)
+  }
+}
+
+export const commitScenarios: Scenarios = {
+  ...Object.fromEntries(
+    Object.entries(mistakes).map(([mistake, parts]) => [`a batch that ${mistake} is refused whole, and the store goes on`, refusal(parts)]),
+  ),
+
+  'an empty batch moves the time of the last commit and nothing else': async (place) => {
+    const shard = await openShard(place)
+    await shard.commit(batch({ at: START + 5 }))
+    const expected: Recovery = { nextActorNumber: 1, nextInboxSequence: 1, nextTimerGeneration: 1, inbox: [], committedAt: START + 5 }
+    assert.deepEqual({ ...(await shard.recover()) }, expected)
+  },
+
+  'the time of the last commit never goes back': async (place) => {
+    const shard = await openShard(place)
+    assert.equal((await shard.recover()).committedAt, 0)
+    await shard.commit(batch({ at: START + 5 }))
+    await shard.commit(batch({ at: START }))
+    const later = await reopenAfterCrash(place)
+    assert.equal((await later.recover()).committedAt, START + 5)
+  },
+
+  'numbers, sequences and generations are never given twice, even when their rows are gone': async (place) => {
+    const shard = await openShard(place)
+    await shard.commit(
+      batch({
+        created: [account(4), account(1)],
+        accepted: [deposit(7), deposit(6)],
+        timersSet: [timer('a', 9, START), timer('b', 8, START)],
+      }),
+    )
+    const clear = (name: string) => ({ actor: 1, name, generation: undefined })
+    await shard.commit(batch({ finished: [6, 7], timersCleared: [clear('a'), clear('b')] }))
+    const later = await reopenAfterCrash(place)
+    const recovery = await later.recover()
+    assert.deepEqual([recovery.nextActorNumber, recovery.nextInboxSequence, recovery.nextTimerGeneration], [5, 8, 10])
+    assert.equal(recovery.inbox.length, 0)
+  },
+
+  'a batch is copied: what its maker does to it later changes nothing': async (place) => {
+    const shard = await openShard(place)
+    const mine = {
+      created: [account(1)],
+      accepted: [deposit(1, { idempotency: { key: 'k', fingerprint: 'f' } })],
+      timersSet: [timer('tick', 1, START)],
+    }
+    const rows = structuredClone(mine)
+    await shard.commit(batch(rows))
+    Object.assign(rows.created[0] ?? {}, { snapshot: 'changed' })
+    Object.assign(rows.accepted[0] ?? {}, { input: 'changed' })
+    Object.assign(rows.accepted[0]?.idempotency ?? {}, { key: 'changed' })
+    Object.assign(rows.timersSet[0] ?? {}, { event: 'changed' })
+    assert.equal((await shard.load('account', '1'))?.snapshot, mine.created[0]?.snapshot)
+    assert.deepEqual(
+      (await shard.recover()).inbox.map((row) => ({ ...row })),
+      mine.accepted,
+    )
+    assert.equal((await shard.dueTimers(START, 1))[0]?.event, mine.timersSet[0]?.event)
+  },
+
+  'an answer is copied: what its reader does to it changes nothing': async (place) => {
+    const shard = await openShard(place)
+    await shard.commit(
+      batch({
+        created: [account(1)],
+        accepted: [deposit(1, { idempotency: { key: 'k', fingerprint: 'f' } })],
+        outcomes: [outcome('a', START + 1)],
+        timersSet: [timer('tick', 1, START)],
+      }),
+    )
+    const before = await everything(shard)
+    const recovery = await shard.recover()
+    Object.assign(recovery.inbox[0] ?? {}, { input: 'changed' })
+    Object.assign(recovery.inbox[0]?.idempotency ?? {}, { key: 'changed' })
+    Object.assign(recovery.inbox, { length: 0 })
+    Object.assign((await shard.load('account', '1')) ?? {}, { snapshot: 'changed' })
+    Object.assign((await shard.outcome('account/1/deposit', 'a', START)) ?? {}, { outcome: 'changed' })
+    Object.assign((await shard.dueTimers(START, 1))[0] ?? {}, { event: 'changed' })
+    assert.deepEqual(await everything(shard), before)
+  },
+
+  'a batch of eight thousand actors is one batch': async (place) => {
+    const shard = await openShard(place)
+    const numbers = Array.from({ length: 8_000 }, (_, index) => index + 1)
+    await shard.commit(batch({ created: numbers.map((number) => account(number)) }))
+    await shard.commit(batch({ changed: numbers.map((number) => ({ number, revision: 2, version: 1, snapshot: `"${number}"` })) }))
+    const later = await reopenAfterCrash(place)
+    assert.equal((await later.load('account', '1'))?.snapshot, '"1"')
+    assert.equal((await later.load('account', '8000'))?.snapshot, '"8000"')
+  },
+}

@@ -1,0 +1,89 @@
+/**
+ * What the scenarios of the suite are made of: a place, short ways to make rows, and a look at how something is refused.
+ */
+import type { ActorCreated, Answer, Batch, InboxCommand, OutcomeRecorded, ShardStore, StoreDirectory, TimerSet } from '@bailiwick/store'
+import assert from 'node:assert/strict'
+
+/** The part of a `StorePlace` that a scenario uses. */
+export interface ScenarioPlace {
+  open(): Answer<StoreDirectory>
+  crash(): Answer<void>
+}
+
+/** Scenarios by title. */
+export type Scenarios = Readonly<Record<string, (place: ScenarioPlace) => Promise<void>>>
+
+/** The wall time at which scenarios begin. */
+export const START = 1_000_000
+
+/** A batch with the given parts; what is not given is empty. */
+export function batch(parts: Partial<Batch>): Batch {
+  return {
+    at: START,
+    created: [],
+    changed: [],
+    journal: [],
+    journalTrims: [],
+    accepted: [],
+    finished: [],
+    outcomes: [],
+    timersCleared: [],
+    timersSet: [],
+    ...parts,
+  }
+}
+
+/** A new actor `account/<number>`. */
+export function account(number: number, parts: Partial<ActorCreated> = {}): ActorCreated {
+  return { number, type: 'account', key: String(number), revision: 1, version: 1, snapshot: `{"balance":${number}}`, ...parts }
+}
+
+/** A command to `account/1`. */
+export function deposit(sequence: number, parts: Partial<InboxCommand> = {}): InboxCommand {
+  return {
+    sequence,
+    id: `command-${sequence}`,
+    type: 'account',
+    key: '1',
+    command: 'deposit',
+    lane: 2,
+    input: '{"amount":5}',
+    idempotency: undefined,
+    at: START,
+    ...parts,
+  }
+}
+
+/** An outcome for the scope `account/1/deposit`. */
+export function outcome(key: string, expiresAt: number, parts: Partial<OutcomeRecorded> = {}): OutcomeRecorded {
+  return { scope: 'account/1/deposit', key, fingerprint: 'f1', outcome: '{"tag":"ok"}', expiresAt, ...parts }
+}
+
+/** A timer of actor 1. */
+export function timer(name: string, generation: number, dueAt: number, parts: Partial<TimerSet> = {}): TimerSet {
+  return { actor: 1, name, generation, dueAt, event: `{"type":"${name}"}`, ...parts }
+}
+
+/** Opens shard 0 of a place. */
+export async function openShard(place: ScenarioPlace): Promise<ShardStore> {
+  const directory = await place.open()
+  return await directory.open(0)
+}
+
+/** The owner dies, another takes over: shard 0 as it then is. */
+export async function reopenAfterCrash(place: ScenarioPlace): Promise<ShardStore> {
+  await place.crash()
+  return await openShard(place)
+}
+
+/** Does something that has to be refused with an error of this code, and answers the error. */
+export async function refused(code: string, action: () => unknown): Promise<Error & { readonly code: string }> {
+  try {
+    await action()
+  } catch (error) {
+    assert.ok(error instanceof Error && 'code' in error, `expected an error with a code, got ${String(error)}`)
+    assert.equal(error.code, code, error.stack ?? error.message)
+    return error as Error & { readonly code: string }
+  }
+  assert.fail(`expected to be refused with ${code}`)
+}

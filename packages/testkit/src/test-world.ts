@@ -1,0 +1,103 @@
+/**
+ * A world for testing actors: the real kernel, assembled in the test's own thread, on a memory disk that survives
+ * crashes and a clock that the test moves. No server, no files, no waiting.
+ */
+import { nodeSeams, openSystemOn, startInlineThread } from '@bailiwick/kernel/seams'
+import type { InlineThread, Seams, ThreadPlan } from '@bailiwick/kernel/seams'
+import { createMemoryDisk, openMemoryDirectory, openMemoryShard } from '@bailiwick/store'
+import type { MemoryDisk, ShardStore } from '@bailiwick/store'
+import type { OpenSystemOptions, System } from '@bailiwick/kernel'
+import { VirtualClock } from './virtual-clock.ts'
+
+/** How a world is made. */
+export interface TestWorldOptions {
+  /** Number of shards. Default 1. */
+  readonly shards?: number
+  /** Wall time at the beginning, in milliseconds since 1970. Default: the first of January 2030. */
+  readonly startAt?: number
+  /** Stands between the kernel and each shard's store, to delay it or make it fail. */
+  readonly wrapStore?: (store: ShardStore) => ShardStore
+}
+
+/** What is opened in a world is opened without a directory: the world is the directory. */
+export type TestSystemOptions = Omit<OpenSystemOptions, 'directory' | 'shards' | 'create' | 'synchronous'>
+
+/** One disk, one clock, and the system that is open on them. */
+export class TestWorld {
+  readonly clock: VirtualClock
+  readonly disk: MemoryDisk
+  /** Errors that belonged to no caller: actions that threw after their commit. */
+  readonly reported: unknown[] = []
+  readonly #shards: number
+  readonly #wrapStore: (store: ShardStore) => ShardStore
+  readonly #systems: System[] = []
+  #threads: InlineThread[] = []
+
+  constructor(options: TestWorldOptions = {}) {
+    this.clock = new VirtualClock(options.startAt)
+    this.#shards = options.shards ?? 1
+    this.disk = createMemoryDisk({ shards: this.#shards })
+    this.#wrapStore = options.wrapStore ?? ((store) => store)
+  }
+
+  /** Opens a system. After a crash, call it again: what was committed is there. */
+  async open(options: TestSystemOptions): Promise<System> {
+    const system = await openSystemOn(this.#seams(), { ...options, directory: 'memory', shards: this.#shards })
+    this.#systems.push(system)
+    return system
+  }
+
+  /** Closes every system that was opened, at once and by force: for the end of a test. */
+  async close(): Promise<void> {
+    const closing = Promise.all(this.#systems.splice(0).map((system) => system.close({ timeoutMs: 0 })))
+    await this.advance(1)
+    await closing
+  }
+
+  /** Lets time pass. */
+  async advance(ms: number): Promise<void> {
+    await this.clock.advance(ms)
+  }
+
+  /** Kills the process, as it were: what is not committed is gone, and the system that was open never answers again. */
+  crash(): void {
+    this.disk.crash()
+    for (const thread of this.#threads) void thread.terminate()
+    this.#threads = []
+  }
+
+  /** Kills the threads only: the system notices and starts new ones. */
+  crashThreads(reason = 'the test crashed it'): void {
+    const threads = this.#threads
+    this.#threads = []
+    for (const thread of threads) thread.crash(reason)
+  }
+
+  #seams(): Seams {
+    const { clock } = this
+    const { scheduler } = nodeSeams
+    const openShard = (location: { readonly index: number; readonly ownerEpoch: number }): ShardStore =>
+      this.#wrapStore(openMemoryShard(this.disk, location.index, location.ownerEpoch))
+    return {
+      clock,
+      scheduler,
+      stores: { openShard, openDirectory: () => this.#openDirectory() },
+      startThread: (plan: ThreadPlan) => {
+        const thread = startInlineThread(plan, { clock, scheduler, stores: { openShard }, report: (error) => this.reported.push(error) })
+        this.#threads.push(thread)
+        return thread
+      },
+    }
+  }
+
+  #openDirectory(): ReturnType<Seams['stores']['openDirectory']> {
+    const owned = openMemoryDirectory(this.disk, { now: () => this.clock.wall() })
+    return {
+      directory: 'memory',
+      epoch: owned.epoch,
+      shardCount: owned.shardCount,
+      shard: (index) => ({ file: `memory-${index}`, index, ownerEpoch: owned.epoch, synchronous: 'full' }),
+      release: () => owned.release(),
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/** Actors for the tests of this package. They run in the test's own thread, so a test may look into what they did. */
+import { command, defineActor, query } from '@bailiwick/kernel'
+import { assign, setup } from 'xstate'
+import { z } from 'zod'
+
+/** What actions did, in order; the proof of what ran and when. */
+export const journal: string[] = []
+
+const machine = setup({
+  types: {
+    context: {} as { readonly total: number; readonly seen: readonly number[] },
+    events: {} as { readonly type: 'add'; readonly n: number } | { readonly type: 'arm' } | { readonly type: 'disarm' },
+  },
+  actions: { note: ({ context }) => journal.push(`note ${context.total}`) },
+}).createMachine({
+  context: { total: 0, seen: [] },
+  initial: 'idle',
+  on: {
+    add: {
+      actions: [assign(({ context, event }) => ({ total: context.total + event.n, seen: [...context.seen, event.n] })), 'note'],
+    },
+  },
+  states: {
+    idle: { on: { arm: 'armed' } },
+    armed: { on: { disarm: 'idle' }, after: { 60_000: 'rung' } },
+    rung: { entry: () => journal.push('rung') },
+  },
+})
+
+/** Adds numbers, and rings a minute after it was armed. */
+export const counter = defineActor({
+  type: 'counter',
+  module: import.meta.url,
+  logic: machine,
+  commands: {
+    add: command({ input: z.object({ n: z.number() }), reply: ({ context }) => context.total }),
+    arm: command(),
+    disarm: command(),
+    state: query({ reply: ({ value }) => value }),
+    seen: query({ reply: ({ context }) => context.seen }),
+  },
+  idleMs: 10_000,
+})
