@@ -73,15 +73,15 @@ export type RefOf<Definition> =
 /** The snapshot type of a logic. */
 export type SnapshotOf<Logic extends AnyActorLogic> = SnapshotFrom<Logic>
 
-type AnyMethod = (this: Facade, input?: unknown, options?: CallOptions) => Promise<unknown>
 
 /** One definition, as its refs share it. */
 export interface RefKind {
   readonly definition: ActorDefinition
   /** Position of the definition in the list that both sides have. */
   readonly type: number
-  readonly askMethods: Readonly<Record<string, AnyMethod>>
-  readonly tellMethods: Readonly<Record<string, AnyMethod>>
+  /** Prototypes of `ask` and `tell`. */
+  readonly askMethods: object
+  readonly tellMethods: object
 }
 
 /** What `ask` and `tell` of a ref are at run time: methods from the prototype, and the ref they belong to. */
@@ -91,19 +91,24 @@ interface Facade {
 
 /** Makes the methods that all refs of a definition share. */
 export function refKindOf(definition: ActorDefinition, type: number): RefKind {
-  const askMethods: Record<string, AnyMethod> = {}
-  const tellMethods: Record<string, AnyMethod> = {}
+  const askMethods = {}
+  const tellMethods = {}
   for (const [index, command] of [...definition.commands.values()].entries()) {
-    askMethods[command.name] = methodOf(ToShard.ask, index, command)
-    if (command.kind === 'command') tellMethods[command.name] = methodOf(ToShard.tell, index, command)
+    defineMethod(askMethods, ToShard.ask, index, command)
+    if (command.kind === 'command') defineMethod(tellMethods, ToShard.tell, index, command)
   }
   return { definition, type, askMethods, tellMethods }
 }
 
-function methodOf(tag: CommandMessage[0], index: number, command: AnyCommand): AnyMethod {
-  return function send(input, options) {
-    return this.ref.send(tag, index, command, input, options)
-  }
+/** A method that is bound when it is read, so that it can be taken off its ref and passed around. */
+function defineMethod(methods: object, tag: CommandMessage[0], index: number, command: AnyCommand): void {
+  Object.defineProperty(methods, command.name, {
+    enumerable: true,
+    get(this: Facade) {
+      const { ref } = this
+      return (input?: unknown, options?: CallOptions) => ref.send(tag, index, command, input, options)
+    },
+  })
 }
 
 /** A ref at run time. Its types are those of `ActorRef`; the system hands it out as such. */
@@ -171,7 +176,7 @@ export class Ref {
     )
   }
 
-  #facade(methods: Readonly<Record<string, AnyMethod>>): Facade {
+  #facade(methods: object): Facade {
     return Object.assign(Object.create(methods) as object, { ref: this }) as Facade // The prototype holds the methods.
   }
 }
