@@ -255,7 +255,10 @@ export class AskAborted extends BailiwickError {
   readonly sent: boolean
 
   constructor(actor: string, command: string, sent: boolean, options?: ErrorOptions) {
-    super(`The caller gave up on "${command}" of ${actor} ${sent ? 'after it was sent: its outcome is unknown' : 'before it was sent'}.`, options)
+    super(
+      `The caller gave up on "${command}" of ${actor} ${sent ? 'after it was sent: its outcome is unknown' : 'before it was sent'}.`,
+      options,
+    )
     this.actor = actor
     this.command = command
     this.sent = sent
@@ -273,7 +276,10 @@ export class ShardCrashed extends BailiwickError {
   readonly reason: string
 
   constructor(reason: string, options?: ErrorOptions) {
-    super(`The thread of this actor's shard died: ${reason}. The outcome is unknown; with an idempotency key it is safe to ask again.`, options)
+    super(
+      `The thread of this actor's shard died: ${reason}. The outcome is unknown; with an idempotency key it is safe to ask again.`,
+      options,
+    )
     this.reason = reason
   }
 
@@ -338,7 +344,8 @@ export const errorClasses: Readonly<Record<string, (fields: Fields, message: str
   COMMAND_FAILED: (f) => new CommandFailed(text(f, 'actor'), text(f, 'command'), text(f, 'reason')),
   COMMAND_REJECTED: (f) => new CommandRejected(text(f, 'actor'), text(f, 'command'), text(f, 'state')),
   DEFINITION_NOT_LOADED: (f) => new DefinitionNotLoaded(text(f, 'type'), text(f, 'module'), ''),
-  DIRECTORY_IN_USE: (f) => new DirectoryInUse(text(f, 'directory'), { pid: number(f, 'pid'), since: text(f, 'since'), epoch: number(f, 'epoch') }),
+  DIRECTORY_IN_USE: (f) =>
+    new DirectoryInUse(text(f, 'directory'), { pid: number(f, 'pid'), since: text(f, 'since'), epoch: number(f, 'epoch') }),
   DIRECTORY_MISSING: (f) => new DirectoryMissing(text(f, 'directory'), ''),
   DIRECTORY_NOT_OURS: (f) => new DirectoryNotOurs(text(f, 'directory'), text(f, 'found')),
   DIRECTORY_NOT_WRITABLE: (f) => new DirectoryNotWritable(text(f, 'directory'), ''),

@@ -1,4 +1,5 @@
 /** The public surface of `@bailiwick/kernel`. */
+// oxlint-disable-next-line import/no-unassigned-import -- it refuses an old Node.js before anything else is loaded.
 import './node-version.ts'
 
 // Core
@@ -14,7 +15,14 @@ export type { ActorRef, ActorSnapshot, AskMethods, CallArguments, RefOf, TellMet
 export type { CallOptions } from './system/call.ts'
 
 // Types of definitions
-export type { ActorDefinition, ActorOptions, CheckedCommands, CommandBuilders, JournalOptions, MailboxOptions } from './definition/define-actor.ts'
+export type {
+  ActorDefinition,
+  ActorOptions,
+  CheckedCommands,
+  CommandBuilders,
+  JournalOptions,
+  MailboxOptions,
+} from './definition/define-actor.ts'
 export type {
   CommandBuilder,
   CommandDefinition,

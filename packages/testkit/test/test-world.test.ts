@@ -1,5 +1,6 @@
 /** The kernel in one thread, on a clock and a disk that the test controls: faults at exact moments, and no waiting. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { BailiwickError } from '@bailiwick/kernel'
 import type { System } from '@bailiwick/kernel'
 import { laterStore, TestWorld } from '../src/index.ts'
 import type { TestWorldOptions } from '../src/index.ts'
@@ -13,7 +14,14 @@ function setUp(options: TestWorldOptions = {}): { readonly world: TestWorld; rea
   return { world, open: () => world.open({ actors: [counter] }) }
 }
 
-const codeOf = (promise: Promise<unknown>): Promise<unknown> => promise.then((value) => value, (error: { readonly code?: string }) => error.code)
+/** The code of the error that a promise rejects with, or what it resolves with. */
+async function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    return await promise
+  } catch (error) {
+    return error instanceof BailiwickError ? error.code : error
+  }
+}
 
 beforeEach(() => {
   journal.length = 0
@@ -144,7 +152,9 @@ describe('time', () => {
   })
 
   test('an ask without an answer ends with AskTimeout after exactly its time', async () => {
-    const { world, open } = setUp({ wrapStore: (store) => ({ ...laterStore(store, () => 1), recover: () => store.recover(), commit: () => new Promise(() => undefined) }) })
+    const { world, open } = setUp({
+      wrapStore: (store) => ({ ...laterStore(store, () => 1), recover: () => store.recover(), commit: () => new Promise(() => undefined) }),
+    })
     const system = await open()
     let outcome: unknown
     void codeOf(system.actor(counter, 'a').ask.add({ n: 1 }, { timeoutMs: 500 })).then((code) => {
@@ -178,7 +188,9 @@ describe('a store that answers later', () => {
     const system = await open()
     const ref = system.actor(counter, 'a')
     const answers = await Promise.all(
-      Array.from({ length: 30 }, (_none, index) => ref.ask.add({ n: 1 }, { idempotencyKey: 'same', priority: index % 2 === 0 ? 'low' : 'urgent' })),
+      Array.from({ length: 30 }, (_none, index) =>
+        ref.ask.add({ n: 1 }, { idempotencyKey: 'same', priority: index % 2 === 0 ? 'low' : 'urgent' }),
+      ),
     )
     expect(new Set(answers)).toEqual(new Set([1]))
     expect(await ref.ask.seen()).toEqual([1])

@@ -58,7 +58,7 @@ export interface ReplyOptions<Given, Input, Reply, Snapshot> extends CommandOpti
 }
 
 /** Input of a command that was declared without a schema. */
-export type NoInput = Readonly<Record<never, never>>
+export type NoInput = object
 
 /** Declares a command: the logic gets the event `{ type: name, ...input }`, and `ask` is answered after the commit. */
 export function command<Given extends object = NoInput, Input extends object = NoInput, Reply = undefined, Snapshot = unknown>(

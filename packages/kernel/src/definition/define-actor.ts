@@ -60,7 +60,13 @@ export type CommandBuilders<Snapshot> = Readonly<Record<string, CommandBuilder<C
 
 /** Makes a command whose event the logic does not know fail to compile, with a sentence that says so. */
 export type CheckedCommands<Logic extends AnyActorLogic, Commands> = {
-  readonly [Name in keyof Commands]: Commands[Name] extends CommandBuilder<infer Kind, infer _Given, infer Input, infer _Reply, infer _Snapshot>
+  readonly [Name in keyof Commands]: Commands[Name] extends CommandBuilder<
+    infer Kind,
+    infer _Given,
+    infer Input,
+    infer _Reply,
+    infer _Snapshot
+  >
     ? Kind extends 'query'
       ? unknown
       : { readonly type: Name } & Input extends EventFromLogic<Logic>
@@ -102,11 +108,13 @@ export function isActorDefinition(value: unknown): value is ActorDefinition {
  * Defines an actor. Checks the whole definition and fills in the defaults.
  * Throws `InvalidDefinition`, naming the field.
  */
-export function defineActor<const Type extends string, Logic extends AnyActorLogic, const Commands extends CommandBuilders<SnapshotFrom<Logic>>>(
-  options: ActorOptions<Type, Logic, Commands & CheckedCommands<Logic, Commands>>,
-): ActorDefinition<Type, SnapshotFrom<Logic>, Commands> {
+export function defineActor<
+  const Type extends string,
+  Logic extends AnyActorLogic,
+  const Commands extends CommandBuilders<SnapshotFrom<Logic>>,
+>(options: ActorOptions<Type, Logic, Commands & CheckedCommands<Logic, Commands>>): ActorDefinition<Type, SnapshotFrom<Logic>, Commands> {
   const { type } = options
-  check(type, typeof type === 'string' && /^[A-Za-z][\w.-]{0,99}$/.test(type), 'type', 'must be a name: a letter, then letters, digits, "_", "." or "-", at most 100')
+  check(type, isName(type), 'type', 'must be a name: a letter, then letters, digits, "_", "." or "-", at most 100')
   check(type, isModuleUrl(options.module), 'module', 'must be the URL of a module: write `module: import.meta.url`')
   check(type, isActorLogic(options.logic), 'logic', 'must be an XState v5 actor logic, for instance a machine')
   const isVolatile = options.volatile ?? false
@@ -145,13 +153,21 @@ export function fingerprintOf(definition: ActorDefinition): string {
 }
 
 function check(definition: string, holds: boolean, field: string, detail: string): void {
-  if (!holds) throw new InvalidDefinition(String(definition), field, detail)
+  if (!holds) throw new InvalidDefinition(definition, field, detail)
 }
 
 /** Checks a whole number with a lower bound; used for every numeric setting. */
 function wholeNumber(definition: string, field: string, value: number, min: number): number {
   check(definition, Number.isSafeInteger(value) && value >= min, field, `must be a whole number from ${min}, is ${String(value)}`)
   return value
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && /^[A-Za-z][\w.-]{0,99}$/.test(value)
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 function isModuleUrl(value: unknown): boolean {
@@ -170,14 +186,19 @@ function isActorLogic(value: unknown): boolean {
 }
 
 function commandsOf(type: string, builders: Readonly<Record<string, (name: string) => AnyCommand>>): ReadonlyMap<string, AnyCommand> {
-  check(type, typeof builders === 'object' && builders !== null, 'commands', 'must be an object of command() and query()')
+  check(type, isObject(builders), 'commands', 'must be an object of command() and query()')
   const commands = new Map<string, AnyCommand>()
   for (const [name, builder] of Object.entries(builders)) {
     check(type, typeof builder === 'function', `commands.${name}`, 'must be made by command() or query()')
     check(type, name !== '' && name !== 'then' && !name.startsWith('xstate.'), `commands.${name}`, 'is a name that cannot be a command')
     const definition = builder(name)
     check(type, PRIORITIES.includes(definition.priority), `commands.${name}.priority`, `must be one of ${PRIORITIES.join(', ')}`)
-    check(type, definition.input === undefined || typeof definition.input.safeParse === 'function', `commands.${name}.input`, 'must be a zod schema')
+    check(
+      type,
+      definition.input === undefined || typeof definition.input.safeParse === 'function',
+      `commands.${name}.input`,
+      'must be a zod schema',
+    )
     commands.set(name, definition)
   }
   check(type, commands.size > 0, 'commands', 'must name at least one command')

@@ -67,7 +67,7 @@ function faultInObject(value: object, depth: number): JsonFault | undefined {
     }
     return undefined
   }
-  if (!isPlainObject(value)) return isActorRef(value) ? undefined : { path: '', detail: `is a ${value.constructor?.name ?? 'special object'}` }
+  if (!isPlainObject(value)) return isActorRef(value) ? undefined : { path: '', detail: `is a ${nameOfClass(value)}` }
   for (const name of Object.keys(value)) {
     const part = value[name]
     if (part === undefined) continue
@@ -75,6 +75,11 @@ function faultInObject(value: object, depth: number): JsonFault | undefined {
     if (fault !== undefined) return prefixed(name, fault)
   }
   return undefined
+}
+
+function nameOfClass(value: object): string {
+  const { constructor } = value
+  return typeof constructor === 'function' ? constructor.name : 'special object'
 }
 
 /** References to child actors in a machine's context are written and restored by XState itself. */
@@ -87,8 +92,8 @@ function prefixed(name: string, fault: JsonFault): JsonFault {
 }
 
 /** JSON text with the properties of every object in the order of their names, so that equal values have equal text. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_name, part: unknown) => (isPlainObject(part) ? sortedByName(part) : part)) ?? 'null'
+export function canonicalJson(value: object | null): string {
+  return JSON.stringify(value, (_name, part: unknown) => (isPlainObject(part) ? sortedByName(part) : part))
 }
 
 function sortedByName(value: Readonly<Record<string, unknown>>): Record<string, unknown> {

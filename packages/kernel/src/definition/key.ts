@@ -16,7 +16,8 @@ const KEY_LENGTH_MAX = 1_024
 export function encodeKey(type: string, key: ActorKey): string {
   const encoded = typeof key === 'string' ? encodeString(key) : encodeParts(type, key)
   if (encoded === '' || key.length === 0) throw new InvalidInput(type, 'key', 'must not be empty')
-  if (encoded.length > KEY_LENGTH_MAX) throw new InvalidInput(type, 'key', `must have at most ${KEY_LENGTH_MAX} characters, has ${encoded.length}`)
+  if (encoded.length > KEY_LENGTH_MAX)
+    throw new InvalidInput(type, 'key', `must have at most ${KEY_LENGTH_MAX} characters, has ${encoded.length}`)
   if (!encoded.isWellFormed()) throw new InvalidInput(type, 'key', 'must be well-formed Unicode')
   return encoded
 }

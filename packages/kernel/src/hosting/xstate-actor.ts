@@ -17,6 +17,10 @@ export interface ActorPort {
   persisted(actor: HostedActor): unknown
 }
 
+/** XState's `log` action prints to the console, here as everywhere. */
+// oxlint-disable-next-line eslint/no-console -- it is what the action is for.
+export const printLog = (...args: readonly unknown[]): void => console.log(...args)
+
 const NOTHING: Subscription = { unsubscribe: () => undefined }
 
 /** An actor in memory, and the XState system of its children. */
@@ -134,7 +138,7 @@ export class HostedActor implements Hosted {
   }
 
   get _logger(): (...args: unknown[]) => void {
-    return console.log
+    return printLog
   }
 }
 

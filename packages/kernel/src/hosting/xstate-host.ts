@@ -10,11 +10,11 @@
  *
  * Casts to XState's own types gather here: its scope and system interfaces are wider than what a logic uses.
  */
-import type { AnyActorLogic, AnyActorRef, AnyActorScope, EventObject, ExecutableActionObject, Snapshot } from 'xstate'
+import type { AnyActorLogic, AnyActorRef, AnyActorScope, ExecutableActionObject, Snapshot } from 'xstate'
 import type { ActorKey } from '../definition/key.ts'
 import { messageOf } from '../errors.ts'
 import type { EventLike, Host, HostClock, Hosted, HostEvents, SnapshotLike, SnapshotView, Step, TimerWish } from './host.ts'
-import { HostedActor } from './xstate-actor.ts'
+import { HostedActor, printLog } from './xstate-actor.ts'
 import type { ActorPort } from './xstate-actor.ts'
 
 const NO_ACTIONS: readonly unknown[] = []
@@ -52,9 +52,9 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
     const actor = new HostedActor(owner, address, this)
     this.#begin(actor, undefined)
     const { restoreSnapshot } = this.#logic
-    actor.snapshot = (restoreSnapshot === undefined
-      ? stored
-      : restoreSnapshot.call(this.#logic, stored as Snapshot<unknown>, this.#scope.asXState)) as SnapshotLike
+    actor.snapshot = (
+      restoreSnapshot === undefined ? stored : restoreSnapshot.call(this.#logic, stored as Snapshot<unknown>, this.#scope.asXState)
+    ) as SnapshotLike
     return actor
   }
 
@@ -63,7 +63,7 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
     const { snapshot } = actor
     if (snapshot.status !== 'active') return { snapshot, isAccepted: false, timers: NO_TIMERS, actions: NO_ACTIONS }
     this.#begin(actor, event)
-    return this.#end(this.#logic.transition(snapshot, event as EventObject, this.#scope.asXState) as SnapshotLike)
+    return this.#end(this.#logic.transition(snapshot, event, this.#scope.asXState) as SnapshotLike)
   }
 
   apply(hosted: Hosted, snapshot: SnapshotLike): void {
@@ -82,7 +82,7 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
   start(hosted: Hosted): void {
     const actor = hosted as HostedActor
     this.#scope.actor = actor
-    this.#attempt(actor, () => this.#logic.start?.(actor.snapshot as Snapshot<unknown>, this.#scope.asXState))
+    this.#attempt(actor, () => this.#logic.start?.(actor.snapshot, this.#scope.asXState))
   }
 
   dispose(hosted: Hosted): void {
@@ -123,12 +123,12 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
   }
 
   persisted(actor: HostedActor): unknown {
-    const persisted = this.#logic.getPersistedSnapshot(actor.snapshot as Snapshot<unknown>)
+    const persisted = this.#logic.getPersistedSnapshot(actor.snapshot)
     return persisted.status === 'error' ? { ...persisted, error: { message: messageOf(persisted.error) } } : persisted
   }
 
   #persistedParts(actor: HostedActor): SnapshotLike {
-    return this.#logic.getPersistedSnapshot(actor.snapshot as Snapshot<unknown>)
+    return this.#logic.getPersistedSnapshot(actor.snapshot)
   }
 
   #begin(actor: HostedActor, event: EventLike | undefined): void {
@@ -217,7 +217,7 @@ class Scope {
     return this.actor
   }
 
-  logger = (...args: unknown[]): void => console.log(...args)
+  readonly logger = printLog
 
   /** Emitted events have no listeners of their own yet: nobody outside can reach the machine but through commands. */
   emit = (): void => undefined
@@ -230,8 +230,8 @@ function stopChild(child: AnyActorRef): void {
   ;(child as unknown as { _stop(): void })._stop()
 }
 
-function childrenOf(snapshot: SnapshotLike): readonly AnyActorRef[] {
-  return 'children' in snapshot && typeof snapshot.children === 'object' && snapshot.children !== null ? Object.values(snapshot.children) : []
+function childrenOf(snapshot: SnapshotLike & { readonly children?: Readonly<Record<string, AnyActorRef>> }): readonly AnyActorRef[] {
+  return Object.values(snapshot.children ?? {})
 }
 
 /** A name is free again as soon as its child is told to stop, so that the next state may use it in the same batch. */

@@ -9,7 +9,18 @@ export type { InlineSeams, InlineThread } from './inline-thread.ts'
 export { nodeSeams } from './node-seams.ts'
 
 // The seams
-export type { Clock, DirectoryOptions, Scheduler, Seams, ShardThread, Stores, SystemDirectory, ThreadPlan, Timer, Transport } from './seams.ts'
+export type {
+  Clock,
+  DirectoryOptions,
+  Scheduler,
+  Seams,
+  ShardThread,
+  Stores,
+  SystemDirectory,
+  ThreadPlan,
+  Timer,
+  Transport,
+} from './seams.ts'
 
 // Parts with a specification of their own
 export { Mailbox } from '../shard/mailbox.ts'

@@ -16,7 +16,11 @@ async function loadDefinition({ type, module, fingerprint }: DefinitionReference
     throw new DefinitionNotLoaded(type, module, 'the module exports no such definition; export the value that defineActor answers')
   }
   if (fingerprintOf(definition) !== fingerprint) {
-    throw new DefinitionNotLoaded(type, module, 'the thread got another definition than the caller has; a definition must not depend on the thread')
+    throw new DefinitionNotLoaded(
+      type,
+      module,
+      'the thread got another definition than the caller has; a definition must not depend on the thread',
+    )
   }
   return definition
 }

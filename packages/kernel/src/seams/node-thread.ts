@@ -20,7 +20,11 @@ export function startNodeThread(plan: ThreadPlan): ShardThread {
   }))
   const start: ThreadStart = {
     places: channels.map(({ location, channel, gauges }) => ({ location, port: channel.port2, gauges })),
-    definitions: plan.definitions.map((definition) => ({ type: definition.type, module: definition.module, fingerprint: fingerprintOf(definition) })),
+    definitions: plan.definitions.map((definition) => ({
+      type: definition.type,
+      module: definition.module,
+      fingerprint: fingerprintOf(definition),
+    })),
     limits: plan.limits,
   }
   const ports: MessagePort[] = channels.map(({ channel }) => channel.port2)

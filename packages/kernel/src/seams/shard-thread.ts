@@ -1,4 +1,5 @@
 /** Entry of a shard thread: loads the definitions, opens the shards, and serves until it is told to close. */
+// oxlint-disable-next-line import/no-unassigned-import -- it refuses an old Node.js before anything else is loaded.
 import '../node-version.ts'
 import { parentPort, workerData } from 'node:worker_threads'
 import { encodeError } from '../errors.ts'

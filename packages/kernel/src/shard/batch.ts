@@ -19,6 +19,13 @@ import type {
 import type { FromShardMessage } from '../protocol/from-shard.ts'
 import type { Cell, Waiting } from './cell.ts'
 
+/** What becomes of one timer: set, or cleared. */
+export interface TimerChange {
+  readonly actor: number
+  readonly name: string
+  readonly set: TimerSet | undefined
+}
+
 /** What a shard collects between two commits. */
 export class OpenBatch implements Batch {
   /** Counts the batches of this life of the shard, from 1. */
@@ -52,9 +59,9 @@ export class OpenBatch implements Batch {
   /** Stored commands that the batch finishes, in the order in which they were served. */
   readonly served: Waiting[] = []
   /** Outcomes recorded by the batch, by scope and key. */
-  readonly recorded: Map<string, StoredOutcome> = new Map()
+  readonly recorded: Map<string, StoredOutcome> = new Map<string, StoredOutcome>()
   /** What becomes of timers: the last wish for each name counts. */
-  readonly timers: Map<string, { readonly actor: number; readonly name: string; readonly set: TimerSet | undefined }> = new Map()
+  readonly timers: Map<string, TimerChange> = new Map<string, TimerChange>()
   /** How many commands it has served. */
   commands = 0
 

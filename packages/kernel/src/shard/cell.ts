@@ -101,7 +101,11 @@ export class Cell {
 
   /** Whether anything waits for the actor. */
   get hasWork(): boolean {
-    return this.held !== undefined || (this.internals !== undefined && this.internals.size > 0) || (this.mailbox !== undefined && this.mailbox.size > 0)
+    return (
+      this.held !== undefined ||
+      (this.internals !== undefined && this.internals.size > 0) ||
+      (this.mailbox !== undefined && this.mailbox.size > 0)
+    )
   }
 
   /** The most urgent lane in which something waits; what comes from inside goes first. */

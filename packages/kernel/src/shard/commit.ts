@@ -63,7 +63,13 @@ function writeSnapshot(core: ShardCore, batch: OpenBatch, cell: Cell): void {
   const { definition, host } = cell.kind
   if (cell.hosted === undefined) return
   const isJournaled = definition.persist === 'journal'
-  if (isJournaled && cell.isStored && cell.revision > cell.snapshotRevision && cell.revision - cell.snapshotRevision < definition.journal.snapshotEvery) return
+  if (
+    isJournaled &&
+    cell.isStored &&
+    cell.revision > cell.snapshotRevision &&
+    cell.revision - cell.snapshotRevision < definition.journal.snapshotEvery
+  )
+    return
   const number = core.numberOf(cell)
   const { revision } = cell
   const { version, type } = definition

@@ -27,7 +27,7 @@ export class ShardCore {
   readonly ready: ReadyQueue = new ReadyQueue()
   readonly waiting: WaitingList = new WaitingList()
   /** Calls that follow an actor, by the actor's address. */
-  readonly followers: Map<string, Set<number>> = new Map()
+  readonly followers: Map<string, Set<number>> = new Map<string, Set<number>>()
   batch: OpenBatch
   nextActorNumber = 1
   nextInboxSequence = 1

@@ -19,7 +19,12 @@ export interface MailboxBounds {
 export class Mailbox<T> {
   readonly #capacity: number
   readonly #turns: LaneTurns
-  readonly #lanes: [Fifo<T> | undefined, Fifo<T> | undefined, Fifo<T> | undefined, Fifo<T> | undefined] = [undefined, undefined, undefined, undefined]
+  readonly #lanes: [Fifo<T> | undefined, Fifo<T> | undefined, Fifo<T> | undefined, Fifo<T> | undefined] = [
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]
   #size = 0
 
   constructor(bounds: MailboxBounds) {

@@ -59,7 +59,7 @@ export class Residents {
   *idle(now: number, limit: number): Generator<Cell> {
     let count = 0
     for (const [kind, residents] of this.#kinds) {
-      for (let cell = residents.oldest; cell !== undefined && count < limit; ) {
+      for (let cell = residents.oldest; cell !== undefined && count < limit;) {
         if (now - cell.usedAt < kind.definition.idleMs) break
         const { newer } = cell
         if (isIdle(cell)) {
@@ -76,7 +76,7 @@ export class Residents {
     let count = 0
     for (const [kind, residents] of this.#kinds) {
       if (!kind.isDurable) continue
-      for (let cell = residents.oldest; cell !== undefined && count < limit; ) {
+      for (let cell = residents.oldest; cell !== undefined && count < limit;) {
         const { newer } = cell
         if (isIdle(cell)) {
           count += 1

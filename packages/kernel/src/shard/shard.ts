@@ -93,7 +93,7 @@ export class Shard implements HostEvents<Cell> {
     core.nextInboxSequence = recovery.nextInboxSequence
     core.nextTimerGeneration = recovery.nextTimerGeneration
     for (const row of recovery.inbox) if (readmit(core, row)) core.count(Gauge.recovered)
-    await this.#timers.arm()
+    this.#timers.arm()
     if (this.#state !== 'recovering') return
     this.#state = 'open'
     this.#every('idle', sweepMsOf(core.kinds), () => this.#passivateIdle())
@@ -158,7 +158,8 @@ export class Shard implements HostEvents<Cell> {
         if (this.#state === 'open') this.#state = 'closing'
         return
       case ToShard.unfollow:
-        for (const [address, calls] of this.#core.followers) if (calls.delete(message[1]) && calls.size === 0) this.#core.followers.delete(address)
+        for (const [address, calls] of this.#core.followers)
+          if (calls.delete(message[1]) && calls.size === 0) this.#core.followers.delete(address)
         return
       case ToShard.ask:
       case ToShard.tell:
@@ -184,16 +185,22 @@ export class Shard implements HostEvents<Cell> {
     if (this.#isCommitting || this.#isPumping || this.#state === 'recovering' || this.#state === 'closed') return
     this.#isPumping = true
     for (let text = this.#transport.poll(); text !== undefined; text = this.#transport.poll()) this.#admitText(text)
-    // While the store is away nothing is served; what is refused on arrival is still answered.
-    if (this.#alarms.has('pause')) this.#flushRefusals()
-    else {
-      this.#fill()
-      this.#commit()
-    }
+    const isCommitting = this.#serveBatch()
     this.#isPumping = false
-    if (this.#isCommitting) return
+    if (isCommitting) return
     if (this.#state === 'closing') void this.#shutDown()
     else if (!this.#core.ready.isEmpty && !this.#alarms.has('pause')) this.#wake()
+  }
+
+  /** Fills and commits a batch. True if the commit takes its time. */
+  #serveBatch(): boolean {
+    if (this.#alarms.has('pause')) {
+      // While the store is away nothing is served; what is refused on arrival is still answered.
+      this.#flushRefusals()
+      return false
+    }
+    this.#fill()
+    return this.#commit()
   }
 
   #fill(): void {
@@ -261,9 +268,14 @@ export class Shard implements HostEvents<Cell> {
     try {
       const found = core.store.outcome(scope, key, core.batch.at)
       if (!(found instanceof Promise)) return found
-      this.#resumeAfter(cell, found, (recorded) => {
-        cell.held = { waiting, recorded }
-      }, (error) => this.#refuseTaken(cell, waiting, error))
+      this.#resumeAfter(
+        cell,
+        found,
+        (recorded) => {
+          cell.held = { waiting, recorded }
+        },
+        (error) => this.#refuseTaken(cell, waiting, error),
+      )
     } catch (error) {
       this.#refuseTaken(cell, waiting, asError(error))
     }
@@ -275,7 +287,12 @@ export class Shard implements HostEvents<Cell> {
     try {
       const found = cell.kind.isDurable ? this.#core.store.load(cell.kind.definition.type, cell.key) : undefined
       if (!(found instanceof Promise)) return this.#install(cell, found)
-      this.#resumeAfter(cell, found, (stored) => this.#install(cell, stored), (error) => this.#failActivation(cell, error))
+      this.#resumeAfter(
+        cell,
+        found,
+        (stored) => this.#install(cell, stored),
+        (error) => this.#failActivation(cell, error),
+      )
     } catch (error) {
       this.#failActivation(cell, asError(error))
     }
@@ -310,14 +327,16 @@ export class Shard implements HostEvents<Cell> {
   /** Lets an actor wait for the store. */
   #resumeAfter<T>(cell: Cell, answer: Promise<T>, resume: (value: T) => void, fail: (error: Error) => void): void {
     cell.isWaiting = true
-    answer.then(resume, (error: unknown) => fail(asError(error))).finally(() => {
-      cell.isWaiting = false
-      this.#core.ready.add(cell)
-      this.#wake()
-    })
+    answer
+      .then(resume, (error: unknown) => fail(asError(error)))
+      .finally(() => {
+        cell.isWaiting = false
+        this.#core.ready.add(cell)
+        this.#wake()
+      })
   }
 
-  #commit(): void {
+  #commit(): boolean {
     const core = this.#core
     const { batch, clock } = core
     core.batch = new OpenBatch(batch.id + 1, batch.at)
@@ -328,15 +347,22 @@ export class Shard implements HostEvents<Cell> {
       const committed = batch.hasWrites ? core.store.commit(rows) : undefined
       if (!(committed instanceof Promise)) {
         this.#settle(batch, startedAt)
-        return
+        return false
       }
       this.#isCommitting = true
-      committed.then(() => this.#settle(batch, startedAt), (error: unknown) => this.#fail(batch, asError(error))).finally(() => {
-        this.#isCommitting = false
-        this.#wake()
-      })
+      committed
+        .then(
+          () => this.#settle(batch, startedAt),
+          (error: unknown) => this.#fail(batch, asError(error)),
+        )
+        .finally(() => {
+          this.#isCommitting = false
+          this.#wake()
+        })
+      return true
     } catch (error) {
       this.#fail(batch, asError(error))
+      return false
     }
   }
 
@@ -348,7 +374,7 @@ export class Shard implements HostEvents<Cell> {
     this.#send(batch.answers)
     this.#send(batch.volatileAnswers)
     this.#release(batch, () => true)
-    if (batch.timersSet.length > 0 || batch.timersCleared.length > 0) void this.#timers.arm()
+    if (batch.timersSet.length > 0 || batch.timersCleared.length > 0) this.#timers.arm()
     if (batch.hasWrites) this.#measure(core.clock.elapsed() - startedAt)
     this.#passivateSpare()
     core.publishGauges()
@@ -356,7 +382,8 @@ export class Shard implements HostEvents<Cell> {
 
   #release(batch: OpenBatch, isAllowed: (cell: Cell) => boolean): void {
     for (const cell of batch.starts) if (cell.hosted !== undefined && isAllowed(cell)) cell.kind.host.start(cell.hosted)
-    for (const { cell, actions } of batch.releases) if (cell.hosted !== undefined && isAllowed(cell)) cell.kind.host.release(cell.hosted, actions)
+    for (const { cell, actions } of batch.releases)
+      if (cell.hosted !== undefined && isAllowed(cell)) cell.kind.host.release(cell.hosted, actions)
   }
 
   #fail(batch: OpenBatch, error: Error): void {
@@ -374,10 +401,13 @@ export class Shard implements HostEvents<Cell> {
   #pause(): void {
     this.#pauseMs = Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, this.#pauseMs * 2))
     this.#alarms.get('pause')?.cancel()
-    this.#alarms.set('pause', this.#core.clock.setTimer(() => {
-      this.#alarms.delete('pause')
-      this.#wake()
-    }, this.#pauseMs))
+    this.#alarms.set(
+      'pause',
+      this.#core.clock.setTimer(() => {
+        this.#alarms.delete('pause')
+        this.#wake()
+      }, this.#pauseMs),
+    )
   }
 
   #flushRefusals(): void {
@@ -390,11 +420,10 @@ export class Shard implements HostEvents<Cell> {
     this.#fault = error
     const encoded = encodeError(error)
     const answers: FromShardMessage[] = []
-    for (const waiting of this.#core.waiting) {
+    for (const waiting of this.#core.waiting.drain()) {
       waiting.isWithdrawn = true
       if (waiting.call !== 0) answers.push([FromShard.error, waiting.call, encoded])
     }
-    for (const waiting of [...this.#core.waiting]) this.#core.waiting.remove(waiting)
     this.#stopAlarms()
     this.#send(answers)
   }
@@ -455,10 +484,13 @@ export class Shard implements HostEvents<Cell> {
 
   #every(name: string, everyMs: number, action: () => void): void {
     const again = (): void => {
-      this.#alarms.set(name, this.#core.clock.setTimer(() => {
-        action()
-        if (this.#alarms.has(name)) again()
-      }, everyMs))
+      this.#alarms.set(
+        name,
+        this.#core.clock.setTimer(() => {
+          action()
+          if (this.#alarms.has(name)) again()
+        }, everyMs),
+      )
     }
     again()
   }

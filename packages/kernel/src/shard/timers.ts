@@ -15,6 +15,8 @@ import type { Cell, Internal } from './cell.ts'
 import type { ShardCore } from './core.ts'
 
 const TICKS_READ_MAX = 1_000
+const ALARM_MS_MAX = 10_000
+const RETRY_MS = 1_000
 
 type Tick = Extract<Internal, { tag: 'tick' }>
 
@@ -24,8 +26,6 @@ export class ShardTimers {
   readonly #deliver: (type: string, key: string, internal: Internal) => boolean
   readonly #queued = new Map<string, Tick>()
   #alarm: Timer | undefined
-  #alarmAt = Number.POSITIVE_INFINITY
-  #isReading = false
   #isClosed = false
 
   /** `deliver` queues a tick for its actor, and answers false if the shard does not know the actor's type. */
@@ -61,13 +61,8 @@ export class ShardTimers {
   }
 
   /** Sets the alarm for the earliest timer, unless ticks are still queued: then the batch that handles them asks again. */
-  async arm(): Promise<void> {
-    if (this.#isClosed || this.#queued.size > 0) return
-    const dueAt = await this.#core.store.nextDueAt()
-    if (this.#isClosed || dueAt === this.#alarmAt) return
-    this.#alarm?.cancel()
-    this.#alarmAt = dueAt ?? Number.POSITIVE_INFINITY
-    this.#alarm = dueAt === undefined ? undefined : this.#core.clock.setTimer(() => this.#ring(), Math.max(0, dueAt - this.#core.clock.wall()))
+  arm(): void {
+    if (this.#queued.size === 0) this.#attempt(this.#setAlarm())
   }
 
   /** Stops the alarm. */
@@ -76,23 +71,31 @@ export class ShardTimers {
     this.#alarm?.cancel()
   }
 
-  #ring(): void {
-    this.#alarmAt = Number.POSITIVE_INFINITY
-    if (this.#isClosed || this.#isReading) return
-    this.#isReading = true
-    void this.#read().finally(() => {
-      this.#isReading = false
-    })
+  async #setAlarm(): Promise<void> {
+    const dueAt = await this.#core.store.nextDueAt()
+    if (dueAt === undefined) this.#alarm?.cancel()
+    // Timers are due by the wall clock, which may jump; looking again now and then notices.
+    else this.#ringIn(Math.min(ALARM_MS_MAX, Math.max(0, dueAt - this.#core.clock.wall())))
   }
 
-  async #read(): Promise<void> {
-    const due = await this.#core.store.dueTimers(this.#core.clock.wall(), TICKS_READ_MAX)
+  #ringIn(delayMs: number): void {
+    this.#alarm?.cancel()
     if (this.#isClosed) return
-    for (const timer of due) this.#queue(timer)
-    await this.arm()
+    this.#alarm = this.#core.clock.setTimer(() => this.#attempt(this.#readDue()), delayMs)
+  }
+
+  async #readDue(): Promise<void> {
+    for (const timer of await this.#core.store.dueTimers(this.#core.clock.wall(), TICKS_READ_MAX)) this.#queue(timer)
+    this.arm()
+  }
+
+  /** A store that cannot be read now is asked again a little later. */
+  #attempt(reading: Promise<void>): void {
+    reading.catch(() => this.#ringIn(RETRY_MS))
   }
 
   #queue(timer: DueTimer): void {
+    if (this.#isClosed) return
     const id = timerId(timer.actor, timer.name)
     if (this.#queued.has(id)) return
     const tick: Tick = { tag: 'tick', timer, isCancelled: false }
@@ -125,13 +128,18 @@ export class ShardTimers {
   }
 
   #wishVolatile(cell: Cell, wish: TimerWish): void {
-    const timers = (cell.timers ??= new Map<string, Timer>())
-    const name = wish.name ?? `~${(this.#core.nextTimerGeneration += 1)}`
+    cell.timers ??= new Map<string, Timer>()
+    const { timers } = cell
+    this.#core.nextTimerGeneration += 1
+    const name = wish.name ?? `~${this.#core.nextTimerGeneration}`
     timers.get(name)?.cancel()
     timers.delete(name)
     if (wish.kind === 'cancel') return
     const { event } = wish
-    timers.set(name, this.#core.clock.setTimer(() => this.#fireVolatile(cell, name, event), Math.max(0, wish.delayMs)))
+    timers.set(
+      name,
+      this.#core.clock.setTimer(() => this.#fireVolatile(cell, name, event), Math.max(0, wish.delayMs)),
+    )
   }
 
   #fireVolatile(cell: Cell, name: string, event: EventLike): void {

@@ -59,10 +59,15 @@ export class WaitingList {
     this.#size -= 1
   }
 
-  /** Everything that waits, lane by lane, the oldest first. */
-  *[Symbol.iterator](): Generator<Waiting> {
+  /** Removes everything that waits and answers it, lane by lane, the oldest first. */
+  drain(): readonly Waiting[] {
+    const drained: Waiting[] = []
     for (const lane of this.#lanes) {
-      for (let waiting = lane.oldest; waiting !== undefined; waiting = waiting.newer) yield waiting
+      for (let waiting = lane.oldest; waiting !== undefined; waiting = lane.oldest) {
+        drained.push(waiting)
+        this.remove(waiting)
+      }
     }
+    return drained
   }
 }

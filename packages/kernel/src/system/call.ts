@@ -38,7 +38,13 @@ const KEY_LENGTH_MAX = 1_024
 const NO_OPTIONS: CallOptions = {}
 
 /** Checks a call. Throws `InvalidInput`, naming the field. */
-export function checkCall(operation: string, command: AnyCommand, isDurable: boolean, given: unknown, options: CallOptions = NO_OPTIONS): CheckedCall {
+export function checkCall(
+  operation: string,
+  command: AnyCommand,
+  isDurable: boolean,
+  given: unknown,
+  options: CallOptions = NO_OPTIONS,
+): CheckedCall {
   const input = checkInput(operation, command, given)
   const priority = options.priority ?? command.priority
   if (!PRIORITIES.includes(priority)) throw new InvalidInput(operation, 'priority', `must be one of ${PRIORITIES.join(', ')}`)

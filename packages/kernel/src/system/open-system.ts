@@ -61,7 +61,9 @@ export async function openSystemOn(seams: Seams, options: OpenSystemOptions): Pr
   const threads: ThreadSlot[] = []
   try {
     const locations = Array.from({ length: directory.shardCount }, (_none, index) => directory.shard(index))
-    const clients = locations.map(() => new ShardClient(seams.clock, seams.scheduler, options.limits?.pendingCalls ?? PENDING_CALLS_DEFAULT))
+    const clients = locations.map(
+      () => new ShardClient(seams.clock, seams.scheduler, options.limits?.pendingCalls ?? PENDING_CALLS_DEFAULT),
+    )
     for (const indexes of shareOut(locations.length, Math.min(shards, locations.length))) {
       const plan = { shards: pick(locations, indexes), definitions: actors, limits }
       threads.push(new ThreadSlot(seams, plan, pick(clients, indexes)))
@@ -88,8 +90,11 @@ function pick<T>(items: readonly T[], indexes: readonly number[]): readonly T[] 
   return items.filter((_item, index) => indexes.includes(index))
 }
 
-function check(options: OpenSystemOptions): { readonly actors: readonly ActorDefinition[]; readonly limits: ShardLimits; readonly shards: number } {
-  require(typeof options === 'object' && options !== null, 'options', 'must be an object')
+function check(options: OpenSystemOptions): {
+  readonly actors: readonly ActorDefinition[]
+  readonly limits: ShardLimits
+  readonly shards: number
+} {
   require(typeof options.directory === 'string' && options.directory !== '', 'directory', 'must be a path')
   require(Array.isArray(options.actors) && options.actors.length > 0, 'actors', 'must name at least one definition')
   const types = new Set<string>()
@@ -116,4 +121,3 @@ function checkLimits(given: SystemLimits): ShardLimits {
 function require(holds: boolean, field: string, detail: string): void {
   if (!holds) throw new InvalidDefinition('openSystem', field, detail)
 }
-

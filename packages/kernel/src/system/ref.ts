@@ -17,25 +17,33 @@ import type { CallOptions } from './call.ts'
 import { Changes } from './changes.ts'
 import type { ShardClient } from './shard-client.ts'
 
-/** Arguments of a call: the input may be left out where the command needs none. */
-export type CallArguments<Given> = object extends Given
-  ? [input?: Given, options?: CallOptions]
-  : Record<never, never> extends Given
+/** Arguments of a call: the input must be empty where the command has none, and may be left out where all of it is optional. */
+export type CallArguments<Given> = keyof Given extends never
+  ? [input?: Readonly<Record<string, never>>, options?: CallOptions]
+  : object extends Given
     ? [input?: Given, options?: CallOptions]
     : [input: Given, options?: CallOptions]
 
 /** `ref.ask`: a method per command and query; resolves with the reply after the commit. */
 export type AskMethods<Commands> = {
-  readonly [Name in keyof Commands]: Commands[Name] extends CommandBuilder<CommandKind, infer Given, infer _Input, infer Reply, infer _Snapshot>
+  readonly [Name in keyof Commands]: Commands[Name] extends CommandBuilder<
+    CommandKind,
+    infer Given,
+    infer _Input,
+    infer Reply,
+    infer _Snapshot
+  >
     ? (...args: CallArguments<Given>) => Promise<Reply>
     : never
 }
 
 /** `ref.tell`: a method per command; resolves once the command is durably accepted. */
 export type TellMethods<Commands> = {
-  readonly [Name in keyof Commands as Commands[Name] extends CommandBuilder<'query', infer _Given, infer _Input, infer _Reply, infer _Snapshot>
-    ? never
-    : Name]: Commands[Name] extends CommandBuilder<CommandKind, infer Given, infer _Input, infer _Reply, infer _Snapshot>
+  readonly [
+    Name in keyof Commands as Commands[Name] extends CommandBuilder<'query', infer _Given, infer _Input, infer _Reply, infer _Snapshot>
+      ? never
+      : Name
+  ]: Commands[Name] extends CommandBuilder<CommandKind, infer Given, infer _Input, infer _Reply, infer _Snapshot>
     ? (...args: CallArguments<Given>) => Promise<void>
     : never
 }
@@ -72,7 +80,6 @@ export type RefOf<Definition> =
 
 /** The snapshot type of a logic. */
 export type SnapshotOf<Logic extends AnyActorLogic> = SnapshotFrom<Logic>
-
 
 /** One definition, as its refs share it. */
 export interface RefKind {
@@ -163,7 +170,13 @@ export class Ref {
   }
 
   /** Sends a command. Whatever is wrong with the call rejects the promise; nothing is thrown. */
-  async send(tag: CommandMessage[0], command: number, definition: AnyCommand, given: unknown, options: CallOptions | undefined): Promise<unknown> {
+  async send(
+    tag: CommandMessage[0],
+    command: number,
+    definition: AnyCommand,
+    given: unknown,
+    options: CallOptions | undefined,
+  ): Promise<unknown> {
     const { type, definition: actor } = this.#kind
     const client = this.#client()
     const call = checkCall(`${actor.type}.${definition.name}`, definition, actor.persist !== 'nothing', given, options)

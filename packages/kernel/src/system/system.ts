@@ -116,7 +116,9 @@ export class System {
   async #closeShards(deadline: number): Promise<void> {
     const timeoutMs = Math.max(1, deadline - this.#parts.clock.elapsed())
     const subject = { address: this.directory, command: 'close' }
-    await Promise.all(this.#parts.clients.map((client) => client.call(subject, { timeoutMs, signal: undefined }, (call) => [ToShard.close, call])))
+    await Promise.all(
+      this.#parts.clients.map((client) => client.call(subject, { timeoutMs, signal: undefined }, (call) => [ToShard.close, call])),
+    )
   }
 
   /** Whether something finishes, without error, before the deadline. */

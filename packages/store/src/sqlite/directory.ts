@@ -6,7 +6,7 @@
  */
 import type { Database } from 'better-sqlite3'
 import { resolve } from 'node:path'
-import { DirectoryMissing, DirectoryNotOurs } from '../errors.ts'
+import { DirectoryMissing, DirectoryNotOurs, StoreUnavailable } from '../errors.ts'
 import type { ShardLocation, ShardStore, StoreDirectory, Synchronous } from '../store.ts'
 import { connect, switchToWal } from './connection.ts'
 import { codeOf, translateOpening } from './fault.ts'
@@ -53,6 +53,9 @@ const SHARDS_MAX = 1_024
 
 const BUSY_TIMEOUT_MS_DEFAULT = 50
 
+/** How often a directory is looked at anew because somebody else is just making it. Each time takes up to some 50 ms. */
+const ATTEMPTS_MAX = 100
+
 /** Connections that hold a directory. Here they stay reachable: collected as garbage, one would give its directory up. */
 const holding = new Set<Database>()
 
@@ -66,14 +69,38 @@ export function openDirectory(options: DirectoryOptions): OwnedDirectory {
   const { shards, synchronous = 'full', create = true, busyTimeoutMs = BUSY_TIMEOUT_MS_DEFAULT } = options
   if (!Number.isInteger(shards) || shards < 1 || shards > SHARDS_MAX)
     throw new RangeError(`shards must be 1 to ${SHARDS_MAX}, not ${shards}`)
-  const directory = resolve(options.directory)
-  const identity = { pid: process.pid, since: options.now() }
-  requireDirectory(directory, create)
+  const attempt: Attempt = {
+    directory: resolve(options.directory),
+    shards,
+    synchronous,
+    create,
+    busyTimeoutMs,
+    identity: { pid: process.pid, since: options.now() },
+  }
+  for (let count = 1; ; count += 1) {
+    try {
+      return attemptOpen(attempt)
+    } catch (error) {
+      // Not the answer that somebody owns the directory: they are just making it too, and have locked it for a moment.
+      const busy = error instanceof StoreUnavailable && error.fault === 'busy'
+      if (!busy || count === ATTEMPTS_MAX) throw error
+    }
+  }
+}
+
+/** The options of `openDirectory` with nothing left open. */
+interface Attempt extends Omit<Required<DirectoryOptions>, 'now'> {
+  readonly identity: { readonly pid: number; readonly since: number }
+}
+
+function attemptOpen(attempt: Attempt): OwnedDirectory {
+  const { directory, identity } = attempt
+  requireDirectory(directory, attempt.create)
   const file = ownerFile(directory)
-  prepareOwner(directory, file, create, (db) => insertOwner(db, identity, shards))
   let db: Database | undefined
   try {
-    db = connect(file, { busyTimeoutMs, synchronous: 'full', create: false })
+    prepareOwner(attempt, file)
+    db = connect(file, { busyTimeoutMs: attempt.busyTimeoutMs, synchronous: 'full', create: false })
     switchToWal(db)
     const row = takeOwnership(db, {
       directory,
@@ -83,7 +110,7 @@ export function openDirectory(options: DirectoryOptions): OwnedDirectory {
       create: (found) => createShards(directory, found),
     })
     holding.add(db)
-    return new SqliteDirectory(db, directory, row, synchronous)
+    return new SqliteDirectory(db, directory, row, attempt.synchronous)
   } catch (error) {
     db?.close()
     throw translateOpening(error, directory, file)
@@ -121,19 +148,13 @@ class SqliteDirectory implements OwnedDirectory {
 }
 
 /** Leaves an `owner.db` of ours in the directory, made now if the directory is empty. Throws if the directory is somebody else's. */
-function prepareOwner(directory: string, file: string, create: boolean, fill: (db: Database) => void): void {
+function prepareOwner(attempt: Attempt, file: string): void {
+  const { directory, identity, shards } = attempt
   const content = contentOf(directory)
   requireWritable(directory)
-  if (content === 'store') {
-    requireOwner(directory, file)
-    return
-  }
-  if (!create) throw new DirectoryMissing(directory, 'it holds no store')
-  try {
-    createFile(file, ownerSchema, fill)
-  } catch (error) {
-    throw translateOpening(error, directory, file)
-  }
+  if (content === 'store') requireOwner(directory, file)
+  else if (attempt.create) createFile(file, ownerSchema, (db) => insertOwner(db, identity, shards))
+  else throw new DirectoryMissing(directory, 'it holds no store')
 }
 
 /** Checks that an `owner.db` that is not empty is ours, by its first page. */

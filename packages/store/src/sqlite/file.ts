@@ -14,22 +14,25 @@ import type { Schema } from './schema.ts'
 /** Up to this size, checking the whole file takes no longer than a person notices. */
 const CHECKED_BYTES_MAX = 32 * 1_024 * 1_024
 
-/** The time a transaction that makes a file may take: several calls of fsync on a slow disk. */
-const CREATION_TIMEOUT_MS = 5_000
+/** How long to wait for somebody else who makes or looks at the same file. Then it is worth looking at it anew. */
+const CREATION_TIMEOUT_MS = 50
 
 /** The two magic numbers that a WAL can begin with, big-endian and little-endian checksums. */
 const walMagics: ReadonlySet<number> = new Set([0x377f0682, 0x377f0683])
 
 /**
  * Makes a file with its schema and first rows, or finishes one whose making was interrupted. Leaves a finished one alone.
+ * Fails as busy if somebody else has the file open.
  *
  * The schema is written under the rollback journal and only then the file is switched to WAL. So a file that is not empty
- * always shows its application id in its first page, without a WAL being read.
+ * always shows its application id in its first page, without a WAL being read. The file stays locked in between: two who
+ * want to switch at once would each wait for the other.
  */
 export function createFile(file: string, schema: Schema, fill: (db: Database) => void): void {
   const db = connect(file, { busyTimeoutMs: CREATION_TIMEOUT_MS, synchronous: 'full', create: true })
   try {
-    db.exec('BEGIN IMMEDIATE')
+    db.pragma('locking_mode = EXCLUSIVE')
+    db.exec('BEGIN EXCLUSIVE')
     if (migrate(db, file, schema)) fill(db)
     db.exec('COMMIT')
     switchToWal(db)

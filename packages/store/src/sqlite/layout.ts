@@ -47,7 +47,12 @@ function makeDirectory(directory: string): void {
   if (statSync(parent, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new DirectoryMissing(directory, `its parent ${parent} does not exist`)
   }
-  mkdirSync(directory)
+  try {
+    mkdirSync(directory)
+  } catch (error) {
+    // Somebody else has just made it.
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
   // Without this the whole directory could be gone after a power failure, however safely the files in it were written.
   const descriptor = openSync(parent, 'r')
   try {
