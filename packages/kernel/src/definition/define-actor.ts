@@ -96,7 +96,7 @@ export interface ActorDefinition<Type extends string = string, Snapshot = unknow
 // oxlint-disable-next-line typescript/no-explicit-any -- the reply's argument is contravariant; the kernel only ever passes what it validated.
 export type AnyCommand = CommandDefinition<CommandKind, any, any, unknown, any>
 
-const PERSISTENCES: readonly string[] = ['snapshot', 'journal']
+const PERSISTENCES: ReadonlySet<string> = new Set(['snapshot', 'journal'])
 
 /** Marks definitions, so that a shard can find them among the exports of a module, also across copies of this package. */
 const DEFINITION = Symbol.for('bailiwick.actor-definition')
@@ -121,7 +121,7 @@ export function defineActor<
   check(type, isActorLogic(options.logic), 'logic', 'must be an XState v5 actor logic, for instance a machine')
   const isVolatile = options.volatile ?? false
   const persist = options.persist ?? 'snapshot'
-  check(type, PERSISTENCES.includes(persist), 'persist', 'must be "snapshot" or "journal"')
+  check(type, PERSISTENCES.has(persist), 'persist', 'must be "snapshot" or "journal"')
   check(type, !(isVolatile && options.persist !== undefined), 'persist', 'has no meaning for a volatile actor')
   check(type, options.journal === undefined || persist === 'journal', 'journal', 'needs persist: "journal"')
   const definition: ActorDefinition<Type, SnapshotFrom<Logic>, Commands> & { readonly [DEFINITION]: true } = {
