@@ -4,7 +4,7 @@
  */
 
 // The interface
-export type { Answer, Batch, Recovery, ShardLocation, ShardStore, StoreDirectory, Synchronous } from './store.ts'
+export type { Answer, Batch, ImmediateShardStore, Recovery, ShardLocation, ShardStore, StoreDirectory, Synchronous } from './store.ts'
 
 // Rows
 export type {

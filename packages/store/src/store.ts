@@ -186,6 +186,13 @@ export interface ShardStore {
   close(): Answer<void>
 }
 
+/** A store that gives every answer at once, as SQLite and memory do. */
+export type ImmediateShardStore = {
+  readonly [Name in keyof ShardStore]: ShardStore[Name] extends (...values: infer Values) => infer Given
+    ? (...values: Values) => Exclude<Given, Promise<unknown>>
+    : ShardStore[Name]
+}
+
 /** What an owner holds, whatever the driver: the sole right to open the shards of one directory. */
 export interface StoreDirectory {
   /** Number of this ownership: larger than that of every earlier owner. */

@@ -37,9 +37,9 @@ export function bytesOf(directory: string): Readonly<Record<string, string>> {
 export interface OwnerProcess {
   readonly child: ChildProcess
   /** The next line it says. Throws if it ends without saying one more. */
-  line(): Promise<Record<string, unknown>>
+  readonly line: () => Promise<Record<string, unknown>>
   /** Kills it with SIGKILL and waits until it is gone. */
-  kill(): Promise<void>
+  readonly kill: () => Promise<void>
 }
 
 /** Starts an owner; it is killed after the test at the latest. */
@@ -50,12 +50,12 @@ export function startOwner(args: readonly string[], options: Pick<SpawnOptions, 
   onTestFinished(() => void child.kill('SIGKILL'))
   return {
     child,
-    async line() {
+    line: async () => {
       const next = await lines.next()
       if (next.done === true) throw new Error('the owner has ended and says no more')
       return JSON.parse(next.value) as Record<string, unknown>
     },
-    async kill() {
+    kill: async () => {
       child.kill('SIGKILL')
       await gone
     },

@@ -29,7 +29,7 @@ export function refusal(call: () => unknown): { readonly code: string; readonly 
     call()
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    return { code: '', ...error, message: error.message }
+    return { code: '', ...Object.fromEntries(Object.entries(error)), message: error.message }
   }
   return { code: 'nothing', message: '' }
 }

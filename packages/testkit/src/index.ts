@@ -7,3 +7,5 @@ export { VirtualClock } from './virtual-clock.ts'
 
 // Testing stores
 export { laterStore } from './later-store.ts'
+export { storeConformance } from './store-conformance.ts'
+export type { StoreConformanceRunner, StorePlace } from './store-conformance.ts'

@@ -48,13 +48,25 @@ describe('a commit that fails', () => {
   test('goes on by itself once the fault is gone', async () => {
     const { world, open } = setUp()
     const system = await open()
-    world.disk.failCommits('io')
+    world.disk.failCommits('busy')
     expect(await codeOf(system.actor(counter, 'a').ask.add({ n: 1 }))).toBe('STORE_UNAVAILABLE')
     const waiting = system.actor(counter, 'a').ask.add({ n: 2 })
     await world.clock.settle()
     world.disk.failCommits(undefined)
     await world.advance(2_000)
     expect(await waiting).toBe(2)
+  })
+
+  test('stops the shard after an I/O error, because nobody knows what a failed fsync has written', async () => {
+    const { world, open } = setUp()
+    const system = await open()
+    world.disk.failCommits('io')
+    expect(await codeOf(system.actor(counter, 'a').ask.add({ n: 1 }))).toBe('STORE_UNAVAILABLE')
+    world.disk.failCommits(undefined)
+    await world.advance(10_000)
+    expect(await codeOf(system.actor(counter, 'b').ask.add({ n: 1 }))).toBe('STORE_UNAVAILABLE')
+    world.crash()
+    expect(await (await open()).actor(counter, 'a').ask.seen()).toEqual([])
   })
 
   test('refuses a tell that could not be accepted, and does not handle it later', async () => {

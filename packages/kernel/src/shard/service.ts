@@ -17,7 +17,9 @@ import type { ShardTimers } from './timers.ts'
 
 /** Answers a call with a value. */
 export function answer(core: ShardCore, cell: Cell, call: number, value: unknown): void {
-  if (call !== 0) core.batch.answersOf(cell).push([FromShard.value, call, value])
+  if (call === 0) return
+  // JSON would make `null` of an undefined value inside a tuple.
+  core.batch.answersOf(cell).push(value === undefined ? [FromShard.value, call] : [FromShard.value, call, value])
 }
 
 /** Answers a call with an error. */

@@ -7,13 +7,13 @@
  * 4. Only then do answers leave, actions run and children start.
  *
  * If a commit fails for a reason that may pass (disk full, busy), callers get `StoreUnavailable`, the batch is undone
- * in memory, and the shard tries again after a pause. If it fails for good (`Fenced`, `StoreDamaged`), the shard stops:
+ * in memory, and the shard tries again after a pause. If it fails for good (`Fenced`, `StoreDamaged`, an I/O error), it stops:
  * everything that waits and everything that comes is answered with that error.
  */
 import { StoreUnavailable } from '@bailiwick/store'
 import type { ShardStore, StoredActor, StoredOutcome } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
-import { encodeError } from '../errors.ts'
+import { encodeError, NotSerializable } from '../errors.ts'
 import type { EventLike, HostEvents } from '../hosting/host.ts'
 import { XStateHost } from '../hosting/xstate-host.ts'
 import { encodeFromShard, FromShard } from '../protocol/from-shard.ts'
@@ -502,9 +502,12 @@ export class Shard implements HostEvents<Cell> {
   }
 }
 
-/** Whether a failed commit may succeed later. */
+/**
+ * Whether a failed commit may be tried again. After an I/O error it may not: what a failed fsync has written is unknown,
+ * and going on from either guess could lose or double it. The next open reads what is really there.
+ */
 function isPassing(error: Error): boolean {
-  return error instanceof StoreUnavailable || ('code' in error && error.code === 'NOT_SERIALIZABLE')
+  return error instanceof StoreUnavailable ? error.fault !== 'io' : error instanceof NotSerializable
 }
 
 function asError(error: unknown): Error {

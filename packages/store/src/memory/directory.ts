@@ -3,7 +3,7 @@
  */
 import { DirectoryInUse, StoreUnavailable } from '../errors.ts'
 import { isoTime } from '../iso-time.ts'
-import type { ShardStore, StoreDirectory } from '../store.ts'
+import type { ImmediateShardStore, StoreDirectory } from '../store.ts'
 import type { MemoryDisk, MemoryOwner } from './disk.ts'
 import { openMemoryShard } from './shard.ts'
 
@@ -15,7 +15,7 @@ export interface MemoryDirectoryOptions {
 
 /** A memory disk that its opener owns until it releases it or the disk crashes. */
 export interface OwnedMemoryDirectory extends StoreDirectory {
-  open(index: number): ShardStore
+  open(index: number): ImmediateShardStore
   release(): void
 }
 
@@ -46,7 +46,7 @@ class MemoryDirectory implements OwnedMemoryDirectory {
     this.#crashes = disk.crashes
   }
 
-  open(index: number): ShardStore {
+  open(index: number): ImmediateShardStore {
     if (this.#crashes !== this.#disk.crashes) throw new StoreUnavailable('other', 'the owner of the memory disk has crashed')
     return openMemoryShard(this.#disk, index, this.epoch)
   }

@@ -3,12 +3,12 @@
  */
 import { Fenced, StoreDamaged, StoreUnavailable } from '../errors.ts'
 import { actorNumberOf, inboxSequenceOf, timerGenerationOf } from '../marks.ts'
-import type { Batch, DueTimer, Recovery, ShardStore, StoredActor, StoredOutcome } from '../store.ts'
+import type { Batch, DueTimer, ImmediateShardStore, Recovery, StoredActor, StoredOutcome } from '../store.ts'
 import type { MemoryDisk, MemoryShard } from './disk.ts'
 import type { MemoryActor, Undo } from './tables.ts'
 
 /** Opens a shard of a memory disk and takes it on behalf of an owner of the disk. Throws `Fenced` if a newer owner has taken it. */
-export function openMemoryShard(disk: MemoryDisk, index: number, ownerEpoch: number): ShardStore {
+export function openMemoryShard(disk: MemoryDisk, index: number, ownerEpoch: number): ImmediateShardStore {
   const shard = disk.shards[index]
   if (shard === undefined) throw new RangeError(`there is no shard ${index}`)
   if (shard.ownerEpoch > ownerEpoch) throw new Fenced(ownerEpoch, shard.ownerEpoch)
@@ -17,7 +17,7 @@ export function openMemoryShard(disk: MemoryDisk, index: number, ownerEpoch: num
   return new MemoryShardStore(disk, shard, index)
 }
 
-class MemoryShardStore implements ShardStore {
+class MemoryShardStore implements ImmediateShardStore {
   readonly epoch: number
   readonly #disk: MemoryDisk
   readonly #shard: MemoryShard

@@ -8,10 +8,10 @@ import Sqlite from 'better-sqlite3'
 import type { Database } from 'better-sqlite3'
 import type { Synchronous } from '../store.ts'
 
-/** 4 KiB: larger pages were no faster in batches and cost a third of the speed of one-row commits. Counts only for new files. */
+/** 4 KiB: larger pages were no faster in batches and cost a quarter of the speed of one-row commits. Counts only for new files. */
 const PAGE_BYTES = 4_096
 
-/** The WAL is moved into the file once it holds 16 MiB: four times SQLite's default is a fifth faster, eight times more gains nothing. */
+/** The WAL is moved into the file once it holds 16 MiB: four times SQLite's default is a fifth faster, four times more again gains nothing. */
 const WAL_CHECKPOINT_BYTES = 16 * 1_024 * 1_024
 
 /** A WAL that one huge batch has blown up is cut back to this size. */

@@ -7,7 +7,7 @@
 import type { Database } from 'better-sqlite3'
 import { resolve } from 'node:path'
 import { DirectoryMissing, DirectoryNotOurs, StoreUnavailable } from '../errors.ts'
-import type { ShardLocation, ShardStore, StoreDirectory, Synchronous } from '../store.ts'
+import type { ImmediateShardStore, ShardLocation, StoreDirectory, Synchronous } from '../store.ts'
 import { connect, switchToWal } from './connection.ts'
 import { codeOf, translateOpening } from './fault.ts'
 import { createFile, readHeader, requireFile } from './file.ts'
@@ -43,7 +43,7 @@ export interface OwnedDirectory extends StoreDirectory {
   shard(index: number): ShardLocation
 
   /** Opens a shard in the calling thread. */
-  open(index: number): ShardStore
+  open(index: number): ImmediateShardStore
 
   /** Rolls the kept transaction back and closes `owner.db`. Idempotent. */
   release(): void
@@ -137,7 +137,7 @@ class SqliteDirectory implements OwnedDirectory {
     return { file: shardFile(this.directory, index), index, ownerEpoch: this.epoch, synchronous: this.#synchronous }
   }
 
-  open(index: number): ShardStore {
+  open(index: number): ImmediateShardStore {
     return openShard(this.shard(index))
   }
 

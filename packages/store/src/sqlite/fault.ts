@@ -47,7 +47,7 @@ export function translateOpening(error: unknown, directory: string, file: string
 }
 
 /** True if the code says that the file's content is wrong. */
-export function isDamage(code: string): boolean {
+function isDamage(code: string): boolean {
   return code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB'
 }
 

@@ -94,7 +94,7 @@ export function requireSound(file: string, schema: Schema, busyTimeoutMs: number
 }
 
 /** Whether a file is there and not empty. */
-export function hasContent(file: string): boolean {
+function hasContent(file: string): boolean {
   return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0
 }
 

@@ -16,7 +16,7 @@ import { isoTime } from '../iso-time.ts'
 import { isBusy } from './fault.ts'
 import { migrate, ownerSchema } from './schema.ts'
 
-export const ownerSql = {
+const ownerSql = {
   insert: 'INSERT INTO owner (id, epoch, pid, since, shards, created) VALUES (1, 0, ?, ?, ?, 0)',
   read: 'SELECT epoch, pid, since, shards, created FROM owner WHERE id = 1',
   take: 'UPDATE owner SET epoch = epoch + 1, pid = ?, since = ? WHERE id = 1',

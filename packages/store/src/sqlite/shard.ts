@@ -10,7 +10,7 @@
 import type { Database, Statement } from 'better-sqlite3'
 import { Fenced, StoreDamaged, StoreUnavailable } from '../errors.ts'
 import { actorNumberOf, inboxSequenceOf, timerGenerationOf } from '../marks.ts'
-import type { Batch, DueTimer, Recovery, ShardLocation, ShardStore, StoredActor, StoredOutcome } from '../store.ts'
+import type { Batch, DueTimer, ImmediateShardStore, Recovery, ShardLocation, StoredActor, StoredOutcome } from '../store.ts'
 import { connect, switchToWal } from './connection.ts'
 import { translate } from './fault.ts'
 import { createFile, requireSound } from './file.ts'
@@ -40,7 +40,7 @@ const BUSY_TIMEOUT_MS_DEFAULT = 5_000
  * Throws `StoreDamaged` or `SchemaTooNew` (nothing was written), `Fenced` if a newer owner of the directory has taken the
  * shard already, `StoreUnavailable` otherwise.
  */
-export function openShard(location: ShardLocation, options: ShardOptions = {}): ShardStore {
+export function openShard(location: ShardLocation, options: ShardOptions = {}): ImmediateShardStore {
   const busyTimeoutMs = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS_DEFAULT
   const { file, synchronous } = location
   requireSound(file, shardSchema, busyTimeoutMs)
@@ -84,7 +84,7 @@ function take(db: Database, location: ShardLocation): number {
   }
 }
 
-class SqliteShard implements ShardStore {
+class SqliteShard implements ImmediateShardStore {
   readonly epoch: number
   readonly #db: Database
   readonly #file: string
