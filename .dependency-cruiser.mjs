@@ -38,7 +38,14 @@ export default {
       comment: "Another package is its index, and nothing else. Import '@bailiwick/<name>'.",
       severity: 'error',
       from: { path: '^(packages/[^/]+|test|bench|scripts)/' },
-      to: { path: '^packages/[^/]+/', pathNot: ['^$1/', '^packages/[^/]+/src/index[.]ts$'] },
+      to: { path: '^packages/[^/]+/', pathNot: ['^$1/', '^packages/[^/]+/src/index[.]ts$', '^packages/kernel/src/seams/index[.]ts$'] },
+    },
+    {
+      name: 'seams-only-for-tests',
+      comment: "The kernel's seams are for test kits and tests; programs import '@bailiwick/kernel'.",
+      severity: 'error',
+      from: { path: '^packages/(?!kernel/|testkit/)' },
+      to: { path: '^packages/kernel/src/seams/index[.]ts$' },
     },
     {
       name: 'no-relative-import-of-a-package',

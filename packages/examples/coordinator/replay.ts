@@ -8,6 +8,7 @@
  * provided that the replay goes on before the keys expire, which by default is after a day.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { System } from '@bailiwick/kernel'
 import { send } from './actors.ts'
 import { codeOf } from './error-code.ts'
@@ -18,7 +19,7 @@ import { addTally, emptyTally, type Tally } from './tally.ts'
 import { translate, type Translation } from './translate.ts'
 
 /** A wave has so many rounds, which is several thousand commands; far below what one mailbox may hold. */
-const WAVE_ROUNDS = 40
+const WAVE_ROUNDS = 200
 
 export interface ReplayOptions {
   readonly examples: readonly Example[]
@@ -52,17 +53,21 @@ interface Translated {
   readonly translation: Translation
 }
 
-function translatedRounds(from: number, to: number, examples: readonly Example[]): readonly Translated[] {
-  const wave: Translated[] = []
-  for (let round = from; round < to; round += 1) {
-    for (const delivery of deliveriesOf(round, examples)) wave.push({ isRepeat: delivery.isRepeat, translation: translate(delivery) })
-  }
-  return wave
+/** Translated beforehand, so that a wave is sent faster than it is worked off. */
+function translatedRounds(from: number, to: number, examples: readonly Example[]): readonly (readonly Translated[])[] {
+  return Array.from({ length: to - from }, (_, index) =>
+    deliveriesOf(from + index, examples).map((delivery) => ({ isRepeat: delivery.isRepeat, translation: translate(delivery) })),
+  )
 }
 
-/** Sends everything at once, in order, and waits for all answers. */
-async function replayWave(system: System, wave: readonly Translated[], latency: Latency): Promise<Tally> {
-  const tallies = await Promise.all(wave.map(({ isRepeat, translation }) => deliver(system, translation, isRepeat, latency)))
+/** Sends one round after the other, waiting for no answer in between, and then waits for all of them. */
+async function replayWave(system: System, wave: readonly (readonly Translated[])[], latency: Latency): Promise<Tally> {
+  const sent: Promise<Tally>[] = []
+  for (const round of wave) {
+    sent.push(...round.map(({ isRepeat, translation }) => deliver(system, translation, isRepeat, latency)))
+    await nextTurn() // What was sent leaves with the end of the event loop's turn.
+  }
+  const tallies = await Promise.all(sent)
   return tallies.reduce(addTally, emptyTally)
 }
 

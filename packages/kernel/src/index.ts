@@ -28,6 +28,7 @@ export type {
   CommandDefinition,
   CommandKind,
   CommandOptions,
+  InputOptions,
   NoInput,
   ReplyArguments,
   ReplyFunction,

@@ -43,16 +43,20 @@ export type CommandBuilder<Kind extends CommandKind, Given, Input, Reply, Snapsh
   name: string,
 ) => CommandDefinition<Kind, Given, Input, Reply, Snapshot>
 
-/** Options of a command without a reply. */
-export interface CommandOptions<Given, Input> {
-  /** Schema of the input; it must accept objects, whose properties become properties of the event. Default: no input. */
-  readonly input?: z.ZodType<Input, Given>
+/** Options that every command and query has. */
+export interface CommandOptions {
   /** Lane of the command where the caller names none. Default `normal`. */
   readonly priority?: Priority
 }
 
-/** Options of a command with a reply, and of a query. */
-export interface ReplyOptions<Given, Input, Reply, Snapshot> extends CommandOptions<Given, Input> {
+/** Options of what has an input. */
+export interface InputOptions<Given, Input> {
+  /** Schema of the input; it must accept objects, whose properties become properties of the event. */
+  readonly input: z.ZodType<Input, Given>
+}
+
+/** Options of what has a reply. */
+export interface ReplyOptions<Input, Reply, Snapshot> {
   /** The answer to `ask`, from the state after the command. Without it the answer is `undefined`. */
   readonly reply: ReplyFunction<Snapshot, Input, Reply>
 }
@@ -60,22 +64,36 @@ export interface ReplyOptions<Given, Input, Reply, Snapshot> extends CommandOpti
 /** Input of a command that was declared without a schema. */
 export type NoInput = object
 
-/** Declares a command: the logic gets the event `{ type: name, ...input }`, and `ask` is answered after the commit. */
-export function command<Given extends object = NoInput, Input extends object = NoInput, Reply = undefined, Snapshot = unknown>(
-  options: ReplyOptions<Given, Input, Reply, Snapshot>,
+/**
+ * Declares a command: the logic gets the event `{ type: name, ...input }`, and `ask` is answered after the commit.
+ * There is one signature for each of with or without input and reply, because a type that is inferred from nothing
+ * would allow everything.
+ */
+export function command<Given extends object, Input extends object, Reply, Snapshot = unknown>(
+  options: CommandOptions & InputOptions<Given, Input> & ReplyOptions<Input, Reply, Snapshot>,
 ): CommandBuilder<'command', Given, Input, Reply, Snapshot>
-export function command<Given extends object = NoInput, Input extends object = NoInput, Snapshot = unknown>(
-  options?: CommandOptions<Given, Input>,
+export function command<Given extends object, Input extends object, Snapshot = unknown>(
+  options: CommandOptions & InputOptions<Given, Input>,
 ): CommandBuilder<'command', Given, Input, undefined, Snapshot>
+export function command<Reply, Snapshot = unknown>(
+  options: CommandOptions & ReplyOptions<NoInput, Reply, Snapshot>,
+): CommandBuilder<'command', NoInput, NoInput, Reply, Snapshot>
+export function command<Snapshot = unknown>(options?: CommandOptions): CommandBuilder<'command', NoInput, NoInput, undefined, Snapshot>
 export function command<Given, Input, Reply, Snapshot>(
-  options: CommandOptions<Given, Input> & Partial<ReplyOptions<Given, Input, Reply, Snapshot>> = {},
+  options: CommandOptions & Partial<InputOptions<Given, Input> & ReplyOptions<Input, Reply, Snapshot>> = {},
 ): CommandBuilder<'command', Given, Input, Reply, Snapshot> {
   return (name) => ({ name, kind: 'command', input: options.input, priority: options.priority ?? 'normal', reply: options.reply })
 }
 
 /** Declares a query: its reply is computed on the current state. It changes nothing, and its answer leaves after the commits before it. */
-export function query<Given extends object = NoInput, Input extends object = NoInput, Reply = undefined, Snapshot = unknown>(
-  options: ReplyOptions<Given, Input, Reply, Snapshot>,
+export function query<Given extends object, Input extends object, Reply, Snapshot = unknown>(
+  options: CommandOptions & InputOptions<Given, Input> & ReplyOptions<Input, Reply, Snapshot>,
+): CommandBuilder<'query', Given, Input, Reply, Snapshot>
+export function query<Reply, Snapshot = unknown>(
+  options: CommandOptions & ReplyOptions<NoInput, Reply, Snapshot>,
+): CommandBuilder<'query', NoInput, NoInput, Reply, Snapshot>
+export function query<Given, Input, Reply, Snapshot>(
+  options: CommandOptions & Partial<InputOptions<Given, Input>> & ReplyOptions<Input, Reply, Snapshot>,
 ): CommandBuilder<'query', Given, Input, Reply, Snapshot> {
   return (name) => ({ name, kind: 'query', input: options.input, priority: options.priority ?? 'normal', reply: options.reply })
 }

@@ -58,7 +58,11 @@ export class HostedActor implements Hosted {
 
   // The rest is XState's protocol of an actor system.
 
-  _bookId = (): string => `${this.address}:${(this.#ownChildren.booked += 1)}`
+  _bookId(): string {
+    const children = this.#ownChildren
+    children.booked += 1
+    return `${this.address}:${children.booked}`
+  }
 
   _register(sessionId: string, ref: AnyActorRef): string {
     this.#ownChildren.refs.set(sessionId, ref)
@@ -101,19 +105,24 @@ export class HostedActor implements Hosted {
   }
 
   /** Delayed events of children, in memory. Those of the actor itself never come here: they are durable timers. */
-  readonly scheduler = {
-    schedule: (source: AnyActorRef, target: SendTarget, event: EventObject, delayMs: number, id?: string): void => {
-      const timers = this.#ownChildren.timers
-      const name = `${source.sessionId}.${id ?? `timer${(this.#ownChildren.booked += 1)}`}`
-      timers.get(name)?.cancel()
-      const timer = this.port.clock.setTimer(() => {
-        timers.delete(name)
-        target._send(event)
-      }, delayMs)
-      timers.set(name, timer)
-    },
-    cancel: (source: AnyActorRef, id: string): void => this.#cancelTimers((name) => name === `${source.sessionId}.${id}`),
-    cancelAll: (source: AnyActorRef): void => this.#cancelTimers((name) => name.startsWith(`${source.sessionId}.`)),
+  get scheduler(): ChildScheduler {
+    return {
+      schedule: (source, target, event, delayMs, id) => this.#schedule(source, target, event, delayMs, id),
+      cancel: (source, id) => this.#cancelTimers((name) => name === `${source.sessionId}.${id}`),
+      cancelAll: (source) => this.#cancelTimers((name) => name.startsWith(`${source.sessionId}.`)),
+    }
+  }
+
+  #schedule(source: AnyActorRef, target: SendTarget, event: EventObject, delayMs: number, id: string | undefined): void {
+    const children = this.#ownChildren
+    children.booked += 1
+    const name = `${source.sessionId}.${id ?? `timer${children.booked}`}`
+    children.timers.get(name)?.cancel()
+    const timer = this.port.clock.setTimer(() => {
+      children.timers.delete(name)
+      target._send(event)
+    }, delayMs)
+    children.timers.set(name, timer)
   }
 
   #cancelTimers(matches: (name: string) => boolean): void {
@@ -147,6 +156,12 @@ interface Children {
   readonly named: Map<string, AnyActorRef>
   readonly timers: Map<string, { cancel(): void }>
   booked: number
+}
+
+interface ChildScheduler {
+  schedule(source: AnyActorRef, target: SendTarget, event: EventObject, delayMs: number, id?: string): void
+  cancel(source: AnyActorRef, id: string): void
+  cancelAll(source: AnyActorRef): void
 }
 
 interface SendTarget {

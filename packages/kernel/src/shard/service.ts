@@ -16,7 +16,7 @@ import { Gauge } from './gauges.ts'
 import type { ShardTimers } from './timers.ts'
 
 /** Answers a call with a value. */
-export function answer(core: ShardCore, cell: Cell, call: number, value: unknown): void {
+function answer(core: ShardCore, cell: Cell, call: number, value: unknown): void {
   if (call === 0) return
   // JSON would make `null` of an undefined value inside a tuple.
   core.batch.answersOf(cell).push(value === undefined ? [FromShard.value, call] : [FromShard.value, call, value])

@@ -9,7 +9,7 @@ import type { SnapshotView } from '../hosting/host.ts'
 import type { Follower } from './shard-client.ts'
 
 /** How many states may wait for a slow consumer. */
-export const CHANGES_BUFFERED_MAX = 1_000
+const CHANGES_BUFFERED_MAX = 1_000
 
 /** An endless stream of states; leaving a `for await` loop ends it. */
 export class Changes implements AsyncIterableIterator<SnapshotView>, Follower {

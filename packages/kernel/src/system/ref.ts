@@ -4,7 +4,6 @@
  * A ref holds no state and activates nothing. Its `ask` and `tell` have one method per command, made once per
  * definition and shared by all refs of it.
  */
-import type { SnapshotFrom, AnyActorLogic } from 'xstate'
 import type { CommandBuilder, CommandKind } from '../definition/command.ts'
 import type { ActorDefinition, AnyCommand } from '../definition/define-actor.ts'
 import { addressOf } from '../definition/key.ts'
@@ -77,9 +76,6 @@ export interface ActorRef<Snapshot, Commands> {
 /** A ref to the actors of a definition. */
 export type RefOf<Definition> =
   Definition extends ActorDefinition<string, infer Snapshot, infer Commands> ? ActorRef<Snapshot, Commands> : never
-
-/** The snapshot type of a logic. */
-export type SnapshotOf<Logic extends AnyActorLogic> = SnapshotFrom<Logic>
 
 /** One definition, as its refs share it. */
 export interface RefKind {

@@ -1,12 +1,12 @@
 /** Both drivers keep the same promises: the suite of the testkit, run against each. */
+import { createMemoryDisk, openDirectory, openMemoryDirectory } from '@bailiwick/store'
+import type { OwnedDirectory } from '@bailiwick/store'
 import { storeConformance } from '@bailiwick/testkit'
 import type { StorePlace } from '@bailiwick/testkit'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'vitest'
-import { createMemoryDisk, openDirectory, openMemoryDirectory } from '../src/index.ts'
-import type { OwnedDirectory } from '../src/index.ts'
 
 const now = () => 1_000_000
 

@@ -1,0 +1,90 @@
+/** Keys, JSON and definitions: what is refused, and that the refusal names the field. */
+import { fc, test } from '@fast-check/vitest'
+import { describe, expect } from 'vitest'
+import { fromTransition } from 'xstate'
+import { canonicalJson, findJsonFault } from '../src/definition/json.ts'
+import { decodeKey, encodeKey, shardOf } from '../src/definition/key.ts'
+import { command, defineActor } from '../src/index.ts'
+
+const part = fc.oneof(fc.string(), fc.constantFrom('[', '"', '["a"]', 'a/b', ',', '\u0000', '😀'))
+const key = fc.oneof(part.filter((text) => text !== ''), fc.array(part, { minLength: 1, maxLength: 4 }))
+
+describe('a key', () => {
+  test.prop([key, key])('has the same text as another only if it is the same key', (left, right) => {
+    fc.pre(JSON.stringify(left) !== JSON.stringify(right))
+    expect(encodeKey('t', left)).not.toBe(encodeKey('t', right))
+  })
+
+  test.prop([key])('comes back from its text, and belongs to one shard', (each) => {
+    const encoded = encodeKey('t', each)
+    expect(decodeKey(encoded)).toEqual(each)
+    expect(shardOf('t', encoded, 7)).toBe(shardOf('t', encoded, 7))
+  })
+
+  test.each([
+    ['', 'key'],
+    [[], 'key'],
+    ['x'.repeat(1_025), 'key'],
+    ['\uD800', 'key'],
+    [['a', '\uDC00'], 'key.1'],
+  ])('that is unusable is refused with its field: %j', (bad, field) => {
+    expect(() => encodeKey('t', bad)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT', field }))
+  })
+})
+
+describe('what JSON cannot carry', () => {
+  const loop: Record<string, unknown> = {}
+  loop['self'] = loop
+  test.each([
+    [{ a: new Map() }, 'a', 'is a Map'],
+    [{ a: [1, new Date(0)] }, 'a.1', 'is a Date'],
+    [{ a: { b: 1n } }, 'a.b', 'is a bigint'],
+    [{ a: Number.NaN }, 'a', 'is NaN'],
+    [[1, undefined], '1', 'is undefined'],
+    [{ f: () => 1 }, 'f', 'is a function'],
+  ])('is found with its path: %o', (value, path, detail) => {
+    expect(findJsonFault(value)).toEqual({ path, detail })
+  })
+
+  test('is found in a loop too', () => {
+    expect(findJsonFault(loop)?.detail).toContain('refers to itself')
+  })
+
+  test.prop([fc.jsonValue({ noUnicodeString: false })])('is nowhere in what came from JSON', (value) => {
+    expect(findJsonFault(value)).toBeUndefined()
+  })
+
+  test.prop([fc.dictionary(fc.string(), fc.jsonValue())])('canonical text does not depend on the order of properties', (value) => {
+    const reversed = Object.fromEntries(Object.entries(value).toReversed())
+    expect(canonicalJson(reversed)).toBe(canonicalJson(value))
+  })
+})
+
+describe('a definition', () => {
+  const logic = fromTransition((state: { readonly n: number }, _event: { readonly type: 'add' }) => state, { n: 0 })
+  const good = { type: 'counter', module: import.meta.url, logic, commands: { add: command() } }
+  const broken: readonly (readonly [field: string, change: object])[] = [
+    ['type', { type: '1 bad' }],
+    ['module', { module: './here.ts' }],
+    ['logic', { logic: {} }],
+    ['commands', { commands: {} }],
+    ['commands.add', { commands: { add: {} } }],
+    ['commands.add.priority', { commands: { add: command({ priority: 'soon' as 'low' }) } }],
+    ['mailbox.capacity', { mailbox: { capacity: 0 } }],
+    ['mailbox.starvationBound', { mailbox: { starvationBound: 1.5 } }],
+    ['idleMs', { idleMs: -1 }],
+    ['version', { version: 0 }],
+    ['migrate.x', { migrate: { x: () => 1 } }],
+    ['persist', { persist: 'memory' }],
+    ['persist', { persist: 'journal', volatile: true }],
+    ['journal', { journal: { snapshotEvery: 5 } }],
+    ['journal.snapshotEvery', { persist: 'journal', journal: { snapshotEvery: 0 } }],
+  ]
+  test.each(broken)('is refused for its field %s', (field, change) => {
+    expect(() => defineActor({ ...good, ...change })).toThrow(expect.objectContaining({ code: 'INVALID_DEFINITION', field }))
+  })
+
+  test('has its defaults filled in', () => {
+    expect(defineActor(good)).toMatchObject({ idleMs: 60_000, version: 1, persist: 'snapshot', mailbox: { capacity: 10_000, starvationBound: 64 } })
+  })
+})
