@@ -42,7 +42,10 @@ export const purse = defineActor({
 })
 
 /** A plain reducer. */
-export const reduce = (state: { readonly total: number }, event: { readonly type: 'add'; readonly amount: number }): { readonly total: number } => ({
+export const reduce = (
+  state: { readonly total: number },
+  event: { readonly type: 'add'; readonly amount: number },
+): { readonly total: number } => ({
   total: state.total + event.amount,
 })
 

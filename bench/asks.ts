@@ -36,7 +36,11 @@ export async function asks(plan: Plan, count: number, kind: 'durable' | 'keyed' 
       () => callers(count, total, (caller, nth) => floor.ask((caller + nth) % ACTORS, 1)),
     )
     const balances = await Promise.all(refs.map((ref) => ref.ask.balance()))
-    requireSum(finding.name, balances.reduce((sum, balance) => sum + balance, 0), sent)
+    requireSum(
+      finding.name,
+      balances.reduce((sum, balance) => sum + balance, 0),
+      sent,
+    )
     return finding
   } finally {
     await floor.close()

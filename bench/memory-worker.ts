@@ -12,13 +12,28 @@ async function heapUsed(): Promise<number> {
   return process.memoryUsage().heapUsed
 }
 
-const world = new TestWorld({ wrapStore: (store) => ({ ...store, epoch: store.epoch, recover: () => store.recover(), load: () => undefined, outcome: () => undefined, dueTimers: () => [], nextDueAt: () => undefined, commit: () => undefined, expireOutcomes: () => 0, close: () => undefined }) })
+const world = new TestWorld({
+  wrapStore: (store) => ({
+    ...store,
+    epoch: store.epoch,
+    recover: () => store.recover(),
+    load: () => undefined,
+    outcome: () => undefined,
+    dueTimers: () => [],
+    nextDueAt: () => undefined,
+    commit: () => undefined,
+    expireOutcomes: () => 0,
+    close: () => undefined,
+  }),
+})
 const system = await world.open({ actors: [account], limits: { residentActors: count + 1 } })
 await system.actor(account, 'first').ask.deposit({ amount: 1 })
 const before = await heapUsed()
 for (let done = 0; done < count; done += 1_000) {
   await Promise.all(
-    Array.from({ length: Math.min(1_000, count - done) }, (_none, index) => system.actor(account, `a${done + index}`).ask.deposit({ amount: 1 })),
+    Array.from({ length: Math.min(1_000, count - done) }, (_none, index) =>
+      system.actor(account, `a${done + index}`).ask.deposit({ amount: 1 }),
+    ),
   )
 }
 const after = await heapUsed()

@@ -16,6 +16,8 @@ for (let done = 0; done < Number(actors); done += 5_000) {
   await Promise.all(Array.from({ length: some }, (_none, index) => system.actor(account, `a${done + index}`).ask.deposit({ amount: 1 })))
 }
 // All of these are accepted with the first commit; the process is killed long before they are handled.
-const tells = Array.from({ length: Number(waiting) }, (_none, index) => system.actor(account, `a${index % 1_000}`).tell.deposit({ amount: 1 }))
+const tells = Array.from({ length: Number(waiting) }, (_none, index) =>
+  system.actor(account, `a${index % 1_000}`).tell.deposit({ amount: 1 }),
+)
 await tells.at(-1)
 process.kill(process.pid, 'SIGKILL')

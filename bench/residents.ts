@@ -11,7 +11,9 @@ import type { Plan } from './plan.ts'
 /** Heap bytes of one actor in memory with nothing to do, its snapshot included. */
 export function memoryPerActor(plan: Plan): Finding {
   const count = plan.scale(100_000)
-  const output = execFileSync(process.execPath, ['--expose-gc', join(import.meta.dirname, 'memory-worker.ts'), String(count)], { encoding: 'utf8' })
+  const output = execFileSync(process.execPath, ['--expose-gc', join(import.meta.dirname, 'memory-worker.ts'), String(count)], {
+    encoding: 'utf8',
+  })
   const { bytesEach } = JSON.parse(output) as { readonly bytesEach: number }
   return {
     name: `heap per idle actor, ${count.toLocaleString('en')} resident`,
@@ -33,7 +35,13 @@ export async function activations(plan: Plan): Promise<Finding> {
   await Promise.all(Array.from({ length: count }, (_none, index) => fill.actor(account, `a${index}`).ask.deposit({ amount: 1 })))
   await fill.close()
   return await compare(
-    { name: `activations from disk, ${count.toLocaleString('en')} actors`, unit: '/s', sync: 'full', runs: plan.runs, note: 'floor: one select and JSON.parse per actor' },
+    {
+      name: `activations from disk, ${count.toLocaleString('en')} actors`,
+      unit: '/s',
+      sync: 'full',
+      runs: plan.runs,
+      note: 'floor: one select and JSON.parse per actor',
+    },
     async () => {
       const system = await openSystem({ directory, actors: [account] })
       const startedAt = performance.now()
@@ -63,7 +71,9 @@ export function recovery(plan: Plan, actors: number): Finding {
   for (let run = 0; run < plan.runs; run += 1) {
     const directory = join(plan.place(), 'data')
     const program = join(import.meta.dirname, 'recovery-program.ts')
-    const killed = spawnSync(process.execPath, [program, directory, 'fill', String(count), String(waiting)], { stdio: ['ignore', 'ignore', 'inherit'] })
+    const killed = spawnSync(process.execPath, [program, directory, 'fill', String(count), String(waiting)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
     if (killed.signal !== 'SIGKILL') throw new Error(`The program ended with ${killed.status} instead of being killed.`)
     const startedAt = performance.now()
     const db = new Sqlite(join(directory, 'shard-0.db'))

@@ -27,10 +27,22 @@ function benchmarks(isLarge: boolean): readonly Benchmark[] {
   ]
 }
 
-function options(): { readonly isJson: boolean; readonly isTiny: boolean; readonly isLarge: boolean; readonly runs: number; readonly only: string } {
+function options(): {
+  readonly isJson: boolean
+  readonly isTiny: boolean
+  readonly isLarge: boolean
+  readonly runs: number
+  readonly only: string
+} {
   try {
     const { values } = parseArgs({
-      options: { json: { type: 'boolean' }, tiny: { type: 'boolean' }, large: { type: 'boolean' }, runs: { type: 'string' }, only: { type: 'string' } },
+      options: {
+        json: { type: 'boolean' },
+        tiny: { type: 'boolean' },
+        large: { type: 'boolean' },
+        runs: { type: 'string' },
+        only: { type: 'string' },
+      },
     })
     const runs = Number(values.runs ?? 5)
     if (!Number.isSafeInteger(runs) || runs < 1) throw new Error(`--runs must be a whole number from 1, not ${values.runs}`)
@@ -62,7 +74,8 @@ if (chosen.length === 0) {
   console.error(`There is no benchmark whose name contains "${only}".`)
   process.exit(2)
 }
-if (!isJson) console.log(`${'benchmark'.padEnd(66)}${'value'.padStart(16)}${'floor'.padStart(11)}${'ratio'.padStart(7)}${'spread'.padStart(18)}`)
+if (!isJson)
+  console.log(`${'benchmark'.padEnd(66)}${'value'.padStart(16)}${'floor'.padStart(11)}${'ratio'.padStart(7)}${'spread'.padStart(18)}`)
 try {
   for (const [, measure] of chosen) {
     for (const finding of [await measure(plan)].flat()) console.log(isJson ? JSON.stringify({ ...finding, versions }) : line(finding))

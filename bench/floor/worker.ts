@@ -16,7 +16,9 @@ if (db !== undefined) {
   db.pragma('synchronous = FULL')
   db.exec('CREATE TABLE IF NOT EXISTS actor (number INTEGER PRIMARY KEY, snapshot TEXT NOT NULL)')
 }
-const upsert = db?.prepare('INSERT INTO actor (number, snapshot) VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET snapshot = excluded.snapshot')
+const upsert = db?.prepare(
+  'INSERT INTO actor (number, snapshot) VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET snapshot = excluded.snapshot',
+)
 const begin = db?.prepare('BEGIN IMMEDIATE')
 const commit = db?.prepare('COMMIT')
 

@@ -23,7 +23,11 @@ function randomFrom(seed: number): () => number {
 }
 
 /** One life of the program: kills it so long after its start, or lets it end; checks what it found, notes what it was told. */
-async function live(directory: string, acknowledged: Map<string, number>, killAfterMs: number | undefined): Promise<readonly LedgerState[]> {
+async function live(
+  directory: string,
+  acknowledged: Map<string, number>,
+  killAfterMs: number | undefined,
+): Promise<readonly LedgerState[]> {
   const file = `${directory}.acknowledged`
   writeFileSync(file, '')
   const mode = killAfterMs === undefined ? 'check' : 'work'

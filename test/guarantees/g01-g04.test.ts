@@ -27,7 +27,10 @@ describe('G1 nothing that anyone outside can see happens before the state that c
     // A newer owner appears: the shard's next commit is refused.
     const db = new Sqlite(join(directory, 'shard-0.db'))
     const columns = (db.pragma('table_list') as readonly { readonly name: string }[])
-      .map(({ name }) => ({ name, columns: (db.pragma(`table_info(${name})`) as readonly { readonly name: string }[]).map((column) => column.name) }))
+      .map(({ name }) => ({
+        name,
+        columns: (db.pragma(`table_info(${name})`) as readonly { readonly name: string }[]).map((column) => column.name),
+      }))
       .filter((table) => table.columns.includes('owner_epoch'))
     for (const { name } of columns) db.exec(`UPDATE ${name} SET epoch = epoch + 1`)
     db.close()
@@ -46,7 +49,10 @@ describe('G1 nothing that anyone outside can see happens before the state that c
     const system = await open()
     const trace = file('trace')
     await system.actor(probe, 'a').ask.trace({ file: trace, text: 'one' })
-    await until(() => existsSync(trace) && readFileSync(trace, 'utf8'), (text) => text === 'one\n')
+    await until(
+      () => existsSync(trace) && readFileSync(trace, 'utf8'),
+      (text) => text === 'one\n',
+    )
   })
 })
 
@@ -57,7 +63,10 @@ describe('G2 an acknowledged command survives', () => {
     const ref = system.actor(probe, 'a')
     await ref.ask.mark({ text: 'kept' })
     await codeOf(ref.ask.die())
-    const marks = await until(() => codeOf(ref.ask.marks()), (seen) => Array.isArray(seen))
+    const marks = await until(
+      () => codeOf(ref.ask.marks()),
+      (seen) => Array.isArray(seen),
+    )
     expect(marks).toEqual(['died'])
     expect(await ref.ask.mark({ text: 'after' })).toBe(2)
   })
@@ -69,7 +78,10 @@ describe('G2 an acknowledged command survives', () => {
     await Promise.all(tells)
     await first.close({ timeoutMs: 0 })
     const second = await open()
-    const state = await until(() => second.actor(ledger, 'a').ask.read(), ({ last }) => last['s'] === 200)
+    const state = await until(
+      () => second.actor(ledger, 'a').ask.read(),
+      ({ last }) => last['s'] === 200,
+    )
     expect(state.violations).toEqual([])
   })
 })
@@ -107,7 +119,10 @@ describe('G3 a command with a key takes effect exactly once', () => {
     const system = await open()
     expect(await system.actor(probe, 'a').ask.mark({ text: 'x' }, { idempotencyKey: 'k' })).toBe(1)
     expect(await system.actor(probe, 'b').ask.mark({ text: 'z' }, { idempotencyKey: 'k' })).toBe(1)
-    await system.actor(probe, 'a').ask.reset({}, { idempotencyKey: 'k' }).catch(() => undefined)
+    await system
+      .actor(probe, 'a')
+      .ask.reset({}, { idempotencyKey: 'k' })
+      .catch(() => undefined)
     expect(await system.actor(probe, 'a').ask.marks()).toEqual(['x'])
   })
 

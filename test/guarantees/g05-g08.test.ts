@@ -16,7 +16,9 @@ interface OwnerLine {
 
 /** Starts a process that opens the directory; answers what it says, and how to kill it. */
 async function startOwner(directory: string): Promise<{ readonly line: OwnerLine; readonly kill: () => Promise<void> }> {
-  const child = spawn(process.execPath, [`${import.meta.dirname}/../fixtures/owner.ts`, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [`${import.meta.dirname}/../fixtures/owner.ts`, directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const exited = once(child, 'exit')
   onTestFinished(() => void child.kill('SIGKILL'))
   const [line]: readonly unknown[] = await once(createInterface({ input: child.stdout }), 'line')
@@ -46,7 +48,10 @@ describe('G5 commands of one sender and priority are handled in the order sent',
     await Promise.all(
       Array.from({ length: 500 }, (_none, index) => (index % 3 === 0 ? ref.tell : ref.ask).enter({ sender: 's', n: index + 1 })),
     )
-    const state = await until(() => ref.ask.read(), ({ last }) => last['s'] === 500)
+    const state = await until(
+      () => ref.ask.read(),
+      ({ last }) => last['s'] === 500,
+    )
     expect(state.violations).toEqual([])
   })
 })
@@ -71,9 +76,15 @@ describe('G6 a more urgent command overtakes', () => {
     const system = await open({ limits: { batchCommands: 10 } })
     const answered: string[] = []
     const crowd = Array.from({ length: 900 }, (_none, index) =>
-      system.actor(ledger, `k${index}`).ask.enter({ sender: 's', n: 1 }).then(() => answered.push('crowd')),
+      system
+        .actor(ledger, `k${index}`)
+        .ask.enter({ sender: 's', n: 1 })
+        .then(() => answered.push('crowd')),
     )
-    const urgent = system.actor(probe, 'u').ask.mark({ text: 'x' }, { priority: 'urgent' }).then(() => answered.push('urgent'))
+    const urgent = system
+      .actor(probe, 'u')
+      .ask.mark({ text: 'x' }, { priority: 'urgent' })
+      .then(() => answered.push('urgent'))
     await Promise.all([...crowd, urgent])
     expect(answered.indexOf('urgent')).toBeLessThan(20)
   })

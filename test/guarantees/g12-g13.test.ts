@@ -18,7 +18,9 @@ describe('G12 everything that waits is bounded, and hitting a bound is a named o
   test('G12 a shard has a bound of its own', async () => {
     const { open } = makePlace()
     const system = await open({ limits: { waitingCommands: 10 } })
-    const outcomes = await Promise.all(Array.from({ length: 30 }, (_none, index) => codeOf(system.actor(probe, `k${index}`).ask.mark({ text: 'x' }))))
+    const outcomes = await Promise.all(
+      Array.from({ length: 30 }, (_none, index) => codeOf(system.actor(probe, `k${index}`).ask.mark({ text: 'x' }))),
+    )
     expect(outcomes.filter((outcome) => outcome === 'MAILBOX_FULL')).toHaveLength(20)
     expect(system.stats().full).toBe(20)
   })
@@ -93,7 +95,9 @@ describe('G13 close always returns, and says how', () => {
   test('G13 twice, with one report; and the directory is free afterwards', async () => {
     const { open } = makePlace()
     const system = await open()
-    expect(await Promise.all([system.close(), system.close()])).toEqual(Array.from({ length: 2 }, () => ({ outcome: 'polite', abandonedCalls: 0 })))
+    expect(await Promise.all([system.close(), system.close()])).toEqual(
+      Array.from({ length: 2 }, () => ({ outcome: 'polite', abandonedCalls: 0 })),
+    )
     expect((await open()).stats().epoch).toBe(2)
   })
 
@@ -131,7 +135,10 @@ describe('shards and threads', () => {
     const ref = system.actor(probe, 'a')
     await ref.ask.mark({ text: 'kept' })
     await codeOf(ref.ask.stray())
-    const marks = await until(() => codeOf(ref.ask.marks({}, { timeoutMs: 2_000 })), (seen) => Array.isArray(seen))
+    const marks = await until(
+      () => codeOf(ref.ask.marks({}, { timeoutMs: 2_000 })),
+      (seen) => Array.isArray(seen),
+    )
     expect(marks).toEqual(['kept'])
   })
 

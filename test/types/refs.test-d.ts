@@ -6,11 +6,17 @@ import { assign, setup } from 'xstate'
 import { z } from 'zod'
 
 const machine = setup({
-  types: { context: {} as { readonly balance: number }, events: {} as { readonly type: 'deposit'; readonly amount: number } | { readonly type: 'freeze' } },
+  types: {
+    context: {} as { readonly balance: number },
+    events: {} as { readonly type: 'deposit'; readonly amount: number } | { readonly type: 'freeze' },
+  },
 }).createMachine({
   context: { balance: 0 },
   initial: 'open',
-  states: { open: { on: { deposit: { actions: assign({ balance: ({ context, event }) => context.balance + event.amount }) }, freeze: 'frozen' } }, frozen: {} },
+  states: {
+    open: { on: { deposit: { actions: assign({ balance: ({ context, event }) => context.balance + event.amount }) }, freeze: 'frozen' } },
+    frozen: {},
+  },
 })
 
 const input = z.object({ amount: z.number() })

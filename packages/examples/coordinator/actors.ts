@@ -1,6 +1,6 @@
 /** The actors of the coordinator, and the one place where translated commands reach them. */
 
-import type { System } from '@bailiwick/kernel'
+import type { RefOf, System } from '@bailiwick/kernel'
 import type { Command } from './command.ts'
 import { pullRequest } from './pull-request.actor.ts'
 import { replayLog } from './replay.actor.ts'
@@ -14,7 +14,10 @@ export const actors = [repository, pullRequest, reviewThread, replayLog] as cons
 export type Address = Pick<Command, 'actor' | 'key'>
 
 /** The ref of the actor at an address. */
-export function refOf(system: System, { actor, key }: Address) {
+export function refOf(
+  system: System,
+  { actor, key }: Address,
+): RefOf<typeof repository> | RefOf<typeof pullRequest> | RefOf<typeof reviewThread> {
   switch (actor) {
     case 'repository':
       return system.actor(repository, [...key])

@@ -12,8 +12,16 @@ export type Priority = 'urgent' | 'normal' | 'low'
 /** A message with the address of its actor. */
 export type Addressed =
   | ({ readonly actor: 'repository'; readonly key: readonly [repository: string]; readonly priority: Priority } & RepositoryMessage)
-  | ({ readonly actor: 'pull-request'; readonly key: readonly [repository: string, number: string]; readonly priority: Priority } & PullRequestMessage)
-  | ({ readonly actor: 'review-thread'; readonly key: readonly [repository: string, comment: string]; readonly priority: Priority } & ReviewThreadMessage)
+  | ({
+      readonly actor: 'pull-request'
+      readonly key: readonly [repository: string, number: string]
+      readonly priority: Priority
+    } & PullRequestMessage)
+  | ({
+      readonly actor: 'review-thread'
+      readonly key: readonly [repository: string, comment: string]
+      readonly priority: Priority
+    } & ReviewThreadMessage)
 
 /** A message ready to be sent. */
 export type Command = Addressed & { readonly idempotencyKey: string }

@@ -5,16 +5,20 @@
  */
 
 import { mkdir } from 'node:fs/promises'
-import { openSystem, type System } from '@bailiwick/kernel'
+import { openSystem } from '@bailiwick/kernel'
+import type { System } from '@bailiwick/kernel'
 import { actors } from './actors.ts'
 import { codeOf } from './error-code.ts'
 import { Latency } from './latency.ts'
-import { help, type Options, parseOptions, UsageError } from './options.ts'
-import { readExamples } from './payloads.ts'
+import { help, parseOptions, UsageError } from './options.ts'
+import type { Options } from './options.ts'
+import { type Example, readExamples } from './payloads.ts'
 import { Progress } from './progress.ts'
 import { replayLog } from './replay.actor.ts'
 import { replay } from './replay.ts'
-import { isExact, type Summary, summaryText } from './summary.ts'
+import { isExact, summaryText } from './summary.ts'
+import type { Summary } from './summary.ts'
+import { sortCounts } from './tally.ts'
 import { readTotals } from './totals.ts'
 import { several } from './words.ts'
 
@@ -69,7 +73,7 @@ async function run(options: Options): Promise<number> {
     screen.write(`Stopped after ${several(rounds, 'round')}; all of them are on disk. Start it again to go on.\n`)
     return 130
   }
-  return report(options, await summarise(system, directory, { roundsBefore: before.rounds, seconds, latency }))
+  return report(options, await summarise(system, directory, { roundsBefore: before.rounds, seconds, latency, examples }))
 }
 
 function greeting(roundsBefore: number, { rounds, data }: Options): string {
@@ -82,17 +86,20 @@ interface Run {
   readonly roundsBefore: number
   readonly seconds: number
   readonly latency: Latency
+  readonly examples: readonly Example[]
 }
 
-async function summarise(system: System, directory: string, { roundsBefore, seconds, latency }: Run): Promise<Summary> {
+async function summarise(system: System, directory: string, { roundsBefore, seconds, latency, examples }: Run): Promise<Summary> {
   const { rounds, tally } = await system.actor(replayLog, 'github').ask.progress()
+  const { replayed, residentActors } = system.stats()
   return {
     directory,
-    totals: { rounds, ...tally, ...(await readTotals(system, rounds, readExamples())) },
+    totals: { rounds, ...tally, dropped: sortCounts(tally.dropped), ...(await readTotals(system, rounds, examples)) },
     thisRun: {
       roundsBefore,
       seconds,
-      actorsInMemory: system.stats().residentActors,
+      answeredFromRecord: replayed,
+      actorsInMemory: residentActors,
       latencyMs: { urgent: latency.of('urgent'), normal: latency.of('normal') },
     },
   }

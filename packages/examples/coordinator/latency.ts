@@ -1,6 +1,7 @@
 /** How long commands took from the call to the answer, by lane. Bounded in memory however long the replay is. */
 
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
+import { createHistogram } from 'node:perf_hooks'
+import type { RecordableHistogram } from 'node:perf_hooks'
 import type { Priority } from './command.ts'
 
 /** Milliseconds that half of the commands, and 99 of a hundred, stayed below. */
@@ -12,7 +13,10 @@ export interface LatencyOfLane {
 
 /** Latencies of the lanes in which commands are asked; what is told has no answer to wait for. */
 export class Latency {
-  readonly #lanes: Readonly<Record<Exclude<Priority, 'low'>, RecordableHistogram>> = { urgent: createHistogram(), normal: createHistogram() }
+  readonly #lanes: Readonly<Record<Exclude<Priority, 'low'>, RecordableHistogram>> = {
+    urgent: createHistogram(),
+    normal: createHistogram(),
+  }
 
   /** Measures one command from now until it is answered. */
   async measure<T>(lane: Priority, answer: Promise<T>): Promise<T> {

@@ -19,7 +19,7 @@ export class UsageError extends Error {}
 
 const repositoryRoot = resolve(import.meta.dirname, '../../..')
 
-const defaults = { data: resolve(repositoryRoot, '.data/coordinator'), rounds: 4000 }
+export const defaults = { data: resolve(repositoryRoot, '.data/coordinator'), rounds: 2500 }
 
 export const help = `Replays GitHub's example webhooks, many times over, into durable actors.
 
@@ -57,7 +57,8 @@ function parse(args: readonly string[]) {
       },
     }).values
   } catch (error) {
-    throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error))
+    // Only the first sentence of Node.js: the rest explains more than was asked.
+    throw new UsageError(error instanceof Error ? error.message.replace(/\.?( To specify|\n)[^]*$/, '') : String(error))
   }
 }
 

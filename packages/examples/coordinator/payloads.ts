@@ -42,7 +42,9 @@ export interface Example {
 export function readExamples(): readonly Example[] {
   const file = new URL(import.meta.resolve('@octokit/webhooks-examples'))
   const corpus = z.array(z.object({ name: z.string(), examples: z.array(z.record(z.string(), z.unknown())) }))
-  return corpus.parse(JSON.parse(readFileSync(file, 'utf8'))).flatMap(({ name, examples }) => examples.map((payload) => ({ event: name, payload })))
+  return corpus
+    .parse(JSON.parse(readFileSync(file, 'utf8')))
+    .flatMap(({ name, examples }) => examples.map((payload) => ({ event: name, payload })))
 }
 
 /** The deliveries of one round. */

@@ -27,7 +27,7 @@ export class Progress {
     const now = performance.now()
     if (!this.#stream.isTTY && done < this.#rounds && now - (this.#printedAt ?? this.#startedAt) < PLAIN_LINE_EVERY_MS) return
     this.#printedAt = now
-    this.#stream.write(this.#stream.isTTY ? `\r${this.#line(done, tally)}\x1b[K` : `${this.#line(done, tally)}\n`)
+    this.#stream.write(this.#stream.isTTY ? `\r${this.#line(done, tally)}\u001B[K` : `${this.#line(done, tally)}\n`)
   }
 
   /** Leaves the live line as it stands. */

@@ -10,8 +10,10 @@
 import { command, defineActor, query } from '@bailiwick/kernel'
 import { assign, setup } from 'xstate'
 import { z } from 'zod'
-import { type Checks, checkReport, hasVerdict, mergeCheck } from './check.ts'
-import { countOne, type Handled } from './handled.ts'
+import { checkReport, hasVerdict, mergeCheck } from './check.ts'
+import type { Checks } from './check.ts'
+import { countOne } from './handled.ts'
+import type { Handled } from './handled.ts'
 import type { EventOf, MessageOf } from './message.ts'
 
 const label = command({ input: z.object({ name: z.string() }) })
@@ -81,7 +83,9 @@ const machine = setup({
     label: { actions: ['count', assign({ labels: ({ context, event }) => withOne(context.labels, event.name) })] },
     unlabel: { actions: ['count', assign({ labels: ({ context, event }) => withoutOne(context.labels, event.name) })] },
     requestReview: { actions: ['count', assign({ reviewers: ({ context, event }) => withOne(context.reviewers, event.login) })] },
-    withdrawReviewRequest: { actions: ['count', assign({ reviewers: ({ context, event }) => withoutOne(context.reviewers, event.login) })] },
+    withdrawReviewRequest: {
+      actions: ['count', assign({ reviewers: ({ context, event }) => withoutOne(context.reviewers, event.login) })],
+    },
     review: { actions: ['count', assign({ reviews: ({ context, event }) => ({ ...context.reviews, [event.login]: event.verdict }) })] },
     comment: { actions: ['count', assign({ comments: ({ context }) => context.comments + 1 })] },
   },
@@ -93,7 +97,11 @@ const machine = setup({
           initial: 'unknown',
           on: {
             open: [
-              { guard: 'isDraft', target: '.draft', actions: ['count', assign(({ event }) => ({ title: event.title, author: event.author }))] },
+              {
+                guard: 'isDraft',
+                target: '.draft',
+                actions: ['count', assign(({ event }) => ({ title: event.title, author: event.author }))],
+              },
               { target: '.open', actions: ['count', assign(({ event }) => ({ title: event.title, author: event.author }))] },
             ],
             synchronize: { actions: ['count', assign({ head: ({ event }) => event.head })] },

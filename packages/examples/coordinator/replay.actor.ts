@@ -8,7 +8,8 @@ import { command, defineActor, query } from '@bailiwick/kernel'
 import { assign, setup } from 'xstate'
 import { z } from 'zod'
 import type { EventOf } from './message.ts'
-import { addTally, emptyTally, tally, type Tally } from './tally.ts'
+import { addTally, emptyTally, tally } from './tally.ts'
+import type { Tally } from './tally.ts'
 
 const commands = {
   complete: command({ input: z.object({ from: z.number(), to: z.number(), tally }) }),

@@ -13,13 +13,16 @@ import type { System } from '@bailiwick/kernel'
 import { send } from './actors.ts'
 import { codeOf } from './error-code.ts'
 import type { Latency } from './latency.ts'
-import { deliveriesOf, type Example } from './payloads.ts'
+import { deliveriesOf } from './payloads.ts'
+import type { Example } from './payloads.ts'
 import { replayLog } from './replay.actor.ts'
-import { addTally, emptyTally, type Tally } from './tally.ts'
-import { translate, type Translation } from './translate.ts'
+import { addTally, emptyTally } from './tally.ts'
+import type { Tally } from './tally.ts'
+import { translate } from './translate.ts'
+import type { Translation } from './translate.ts'
 
-/** A wave has so many rounds, which is several thousand commands; far below what one mailbox may hold. */
-const WAVE_ROUNDS = 200
+/** A wave has so many rounds, which is about nine thousand commands, of which no mailbox gets more than some hundreds. */
+const WAVE_ROUNDS = 100
 
 export interface ReplayOptions {
   readonly examples: readonly Example[]
@@ -64,11 +67,16 @@ function translatedRounds(from: number, to: number, examples: readonly Example[]
 async function replayWave(system: System, wave: readonly (readonly Translated[])[], latency: Latency): Promise<Tally> {
   const sent: Promise<Tally>[] = []
   for (const round of wave) {
-    sent.push(...round.map(({ isRepeat, translation }) => deliver(system, translation, isRepeat, latency)))
+    const answers = tallyOf(round.map(({ isRepeat, translation }) => deliver(system, translation, isRepeat, latency)))
+    answers.catch(() => undefined) // A failure is met below, after the wave; until then it is nobody's.
+    sent.push(answers)
     await nextTurn() // What was sent leaves with the end of the event loop's turn.
   }
-  const tallies = await Promise.all(sent)
-  return tallies.reduce(addTally, emptyTally)
+  return await tallyOf(sent)
+}
+
+async function tallyOf(tallies: readonly Promise<Tally>[]): Promise<Tally> {
+  return (await Promise.all(tallies)).reduce(addTally, emptyTally)
 }
 
 async function deliver(system: System, translation: Translation, isRepeat: boolean, latency: Latency): Promise<Tally> {

@@ -10,8 +10,10 @@
 import { command, defineActor, query } from '@bailiwick/kernel'
 import { assign, setup } from 'xstate'
 import { z } from 'zod'
-import { type Checks, checkReport, mergeCheck } from './check.ts'
-import { countOne, type Handled } from './handled.ts'
+import { checkReport, mergeCheck } from './check.ts'
+import type { Checks } from './check.ts'
+import { countOne } from './handled.ts'
+import type { Handled } from './handled.ts'
 import type { EventOf, MessageOf } from './message.ts'
 
 const tag = z.object({ tag: z.string() })

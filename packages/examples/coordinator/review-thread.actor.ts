@@ -11,7 +11,8 @@
 import { command, defineActor, query } from '@bailiwick/kernel'
 import { assign, setup } from 'xstate'
 import { z } from 'zod'
-import { countOne, type Handled } from './handled.ts'
+import { countOne } from './handled.ts'
+import type { Handled } from './handled.ts'
 import type { EventOf, MessageOf } from './message.ts'
 
 const comment = z.object({ id: z.number().int(), author: z.string(), body: z.string() })

@@ -19,13 +19,47 @@ export type Route = (payload: unknown) => readonly Addressed[] | DropReason | z.
 /** Events that lead to no command, whatever they hold. Those of GitHub that are in neither table are unknown. */
 export const droppedEvents: ReadonlyMap<string, DropReason> = new Map([
   // Each of these comes together with an event that says more.
-  ...(['create', 'delete', 'watch', 'public', 'check_suite', 'workflow_run'] as const).map((event) => [event, 'said by another event too'] as const),
+  ...(['create', 'delete', 'watch', 'public', 'check_suite', 'workflow_run'] as const).map(
+    (event) => [event, 'said by another event too'] as const,
+  ),
   ...[
-    'branch_protection_rule', 'code_scanning_alert', 'commit_comment', 'dependabot_alert', 'deploy_key', 'deployment', 'deployment_review',
-    'deployment_status', 'discussion', 'discussion_comment', 'github_app_authorization', 'gollum', 'installation',
-    'installation_repositories', 'label', 'marketplace_purchase', 'member', 'membership', 'merge_group', 'meta', 'milestone',
-    'org_block', 'organization', 'package', 'page_build', 'ping', 'project', 'project_card', 'project_column', 'projects_v2_item',
-    'repository_dispatch', 'repository_import', 'repository_vulnerability_alert', 'security_advisory', 'sponsorship', 'team', 'team_add',
+    'branch_protection_rule',
+    'code_scanning_alert',
+    'commit_comment',
+    'dependabot_alert',
+    'deploy_key',
+    'deployment',
+    'deployment_review',
+    'deployment_status',
+    'discussion',
+    'discussion_comment',
+    'github_app_authorization',
+    'gollum',
+    'installation',
+    'installation_repositories',
+    'label',
+    'marketplace_purchase',
+    'member',
+    'membership',
+    'merge_group',
+    'meta',
+    'milestone',
+    'org_block',
+    'organization',
+    'package',
+    'page_build',
+    'ping',
+    'project',
+    'project_card',
+    'project_column',
+    'projects_v2_item',
+    'repository_dispatch',
+    'repository_import',
+    'repository_vulnerability_alert',
+    'security_advisory',
+    'sponsorship',
+    'team',
+    'team_add',
     'workflow_dispatch',
   ].map((event) => [event, 'event without an actor'] as const),
 ])
@@ -53,76 +87,132 @@ export const routes: ReadonlyMap<string, Route | ReadonlyMap<string, Route>> = n
     ]),
   ],
   ['fork', inRepository({ command: 'fork', input: {} }, 'low')],
-  ['star', new Map([
-    ['created', inRepository({ command: 'star', input: {} }, 'low')],
-    ['deleted', inRepository({ command: 'unstar', input: {} }, 'low')],
-  ])],
-  ['repository', new Map([
-    ...['created', 'edited', 'renamed', 'transferred', 'publicized', 'privatized'].map((action) => [action, describe] as const),
-    ['archived', inRepository({ command: 'archive', input: {} })],
-    ['unarchived', inRepository({ command: 'unarchive', input: {} })],
-    ['deleted', inRepository({ command: 'delete', input: {} })],
-  ])],
-  ['release', new Map([
-    ['published', route(webhook.release, ({ repository, release: { tag_name: tag } }) => [
-      toRepository(repository, { command: 'publishRelease', input: { tag } }),
-    ])],
-    ['deleted', route(webhook.release, ({ repository, release: { tag_name: tag } }) => [
-      toRepository(repository, { command: 'removeRelease', input: { tag } }),
-    ])],
-  ])],
-  ['issues', new Map([
-    ...['opened', 'reopened'].map((action) => [action, inRepository({ command: 'openIssue', input: {} })] as const),
-    ...['closed', 'deleted', 'transferred'].map((action) => [action, inRepository({ command: 'closeIssue', input: {} })] as const),
-  ])],
-  ['status', route(webhook.status, ({ repository, report }) => [
-    toRepository(repository, { command: 'reportCheck', input: report }, urgencyOf(report)),
-  ])],
+  [
+    'star',
+    new Map([
+      ['created', inRepository({ command: 'star', input: {} }, 'low')],
+      ['deleted', inRepository({ command: 'unstar', input: {} }, 'low')],
+    ]),
+  ],
+  [
+    'repository',
+    new Map([
+      ...['created', 'edited', 'renamed', 'transferred', 'publicized', 'privatized'].map((action) => [action, describe] as const),
+      ['archived', inRepository({ command: 'archive', input: {} })],
+      ['unarchived', inRepository({ command: 'unarchive', input: {} })],
+      ['deleted', inRepository({ command: 'delete', input: {} })],
+    ]),
+  ],
+  [
+    'release',
+    new Map([
+      [
+        'published',
+        route(webhook.release, ({ repository, release: { tag_name: tag } }) => [
+          toRepository(repository, { command: 'publishRelease', input: { tag } }),
+        ]),
+      ],
+      [
+        'deleted',
+        route(webhook.release, ({ repository, release: { tag_name: tag } }) => [
+          toRepository(repository, { command: 'removeRelease', input: { tag } }),
+        ]),
+      ],
+    ]),
+  ],
+  [
+    'issues',
+    new Map([
+      ...['opened', 'reopened'].map((action) => [action, inRepository({ command: 'openIssue', input: {} })] as const),
+      ...['closed', 'deleted', 'transferred'].map((action) => [action, inRepository({ command: 'closeIssue', input: {} })] as const),
+    ]),
+  ],
+  [
+    'status',
+    route(webhook.status, ({ repository, report }) => [
+      toRepository(repository, { command: 'reportCheck', input: report }, urgencyOf(report)),
+    ]),
+  ],
   ['workflow_job', new Map(['queued', 'waiting', 'in_progress', 'completed'].map((action) => [action, reportWorkflowJob]))],
   ['check_run', new Map(['created', 'rerequested', 'completed'].map((action) => [action, reportCheckRun]))],
-  ['pull_request', new Map([
-    ['opened', route(webhook.openedPullRequest, ({ repository, pull_request: pull }) => [
-      toPullRequest(repository, pull, { command: 'open', input: { title: pull.title, author: loginOf(pull.user), isDraft: pull.draft } }),
-    ])],
-    ['edited', route(webhook.titledPullRequest, ({ repository, pull_request: pull }) => [
-      toPullRequest(repository, pull, { command: 'retitle', input: { title: pull.title } }),
-    ])],
-    ['closed', route(webhook.closedPullRequest, ({ repository, pull_request: pull }) => [
-      toPullRequest(repository, pull, { command: 'close', input: { isMerged: pull.merged } }),
-    ])],
-    ['synchronize', withHead('synchronize')],
-    ['converted_to_draft', withHead('convertToDraft')],
-    ['ready_for_review', withHead('readyForReview')],
-    ['reopened', withHead('reopen')],
-    ['labeled', withLabel('label')],
-    ['unlabeled', withLabel('unlabel')],
-    ['review_requested', withReviewer('requestReview')],
-    ['review_request_removed', withReviewer('withdrawReviewRequest')],
-  ])],
-  ['pull_request_review', new Map(['submitted', 'edited', 'dismissed'].map((action) => [
-    action,
-    route(webhook.review, ({ repository, pull_request: pull, review }) => [
-      toPullRequest(repository, pull, { command: 'review', input: { login: loginOf(review.user), verdict: review.state } }),
+  [
+    'pull_request',
+    new Map([
+      [
+        'opened',
+        route(webhook.openedPullRequest, ({ repository, pull_request: pull }) => [
+          toPullRequest(repository, pull, {
+            command: 'open',
+            input: { title: pull.title, author: loginOf(pull.user), isDraft: pull.draft },
+          }),
+        ]),
+      ],
+      [
+        'edited',
+        route(webhook.titledPullRequest, ({ repository, pull_request: pull }) => [
+          toPullRequest(repository, pull, { command: 'retitle', input: { title: pull.title } }),
+        ]),
+      ],
+      [
+        'closed',
+        route(webhook.closedPullRequest, ({ repository, pull_request: pull }) => [
+          toPullRequest(repository, pull, { command: 'close', input: { isMerged: pull.merged } }),
+        ]),
+      ],
+      ['synchronize', withHead('synchronize')],
+      ['converted_to_draft', withHead('convertToDraft')],
+      ['ready_for_review', withHead('readyForReview')],
+      ['reopened', withHead('reopen')],
+      ['labeled', withLabel('label')],
+      ['unlabeled', withLabel('unlabel')],
+      ['review_requested', withReviewer('requestReview')],
+      ['review_request_removed', withReviewer('withdrawReviewRequest')],
     ]),
-  ]))],
-  ['issue_comment', new Map([
-    ['created', route(webhook.issueComment, ({ repository, issue, comment }) =>
-      issue.pull_request === undefined
-        ? 'not about a pull request'
-        : [toPullRequest(repository, issue, { command: 'comment', input: { login: loginOf(comment.user) } })],
-    )],
-  ])],
-  ['pull_request_review_comment', new Map([
-    ['created', withComment('comment')],
-    ['edited', withComment('editComment')],
-    ['deleted', route(webhook.reviewComment, ({ repository, comment }) => [
-      toThread(repository, firstOf(comment), { command: 'removeComment', input: { id: comment.id } }, 'urgent'),
-    ])],
-  ])],
-  ['pull_request_review_thread', new Map([
-    ['resolved', inThread({ command: 'resolve', input: {} })],
-    ['unresolved', inThread({ command: 'unresolve', input: {} })],
-  ])],
+  ],
+  [
+    'pull_request_review',
+    new Map(
+      ['submitted', 'edited', 'dismissed'].map((action) => [
+        action,
+        route(webhook.review, ({ repository, pull_request: pull, review }) => [
+          toPullRequest(repository, pull, { command: 'review', input: { login: loginOf(review.user), verdict: review.state } }),
+        ]),
+      ]),
+    ),
+  ],
+  [
+    'issue_comment',
+    new Map([
+      [
+        'created',
+        route(webhook.issueComment, ({ repository, issue, comment }) =>
+          issue.pull_request === undefined
+            ? 'not about a pull request'
+            : [toPullRequest(repository, issue, { command: 'comment', input: { login: loginOf(comment.user) } })],
+        ),
+      ],
+    ]),
+  ],
+  [
+    'pull_request_review_comment',
+    new Map([
+      ['created', withComment('comment')],
+      ['edited', withComment('editComment')],
+      [
+        'deleted',
+        route(webhook.reviewComment, ({ repository, comment }) => [
+          toThread(repository, firstOf(comment), { command: 'removeComment', input: { id: comment.id } }, 'urgent'),
+        ]),
+      ],
+    ]),
+  ],
+  [
+    'pull_request_review_thread',
+    new Map([
+      ['resolved', inThread({ command: 'resolve', input: {} })],
+      ['unresolved', inThread({ command: 'unresolve', input: {} })],
+    ]),
+  ],
 ])
 
 /** A route for payloads of this shape; others are refused. */

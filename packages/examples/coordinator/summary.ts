@@ -1,8 +1,10 @@
 /** What the demo says at the end: for people as text, for programs as JSON. */
 
 import type { LatencyOfLane } from './latency.ts'
+import { defaults } from './options.ts'
 import type { Tally } from './tally.ts'
-import { handledBy, type Totals } from './totals.ts'
+import { handledBy } from './totals.ts'
+import type { Totals } from './totals.ts'
 import { count, duration, several } from './words.ts'
 
 /** Everything there is to say. What is under `totals` is the same after any number of crashes. */
@@ -12,6 +14,8 @@ export interface Summary {
   readonly thisRun: {
     readonly roundsBefore: number
     readonly seconds: number
+    /** Commands that an idempotency key recognised: delivered twice, or sent again after a crash. */
+    readonly answeredFromRecord: number
     readonly actorsInMemory: number
     readonly latencyMs: { readonly urgent: LatencyOfLane; readonly normal: LatencyOfLane }
   }
@@ -39,20 +43,27 @@ function replayed({ totals, thisRun }: Summary): readonly string[] {
         : `Replayed ${several(rounds, 'round')} in ${duration(thisRun.seconds * 1000)}, after ${several(thisRun.roundsBefore, 'round')} that were on disk.`,
     '',
     row('Deliveries', totals.deliveries),
-    row('  dropped, each with a reason', dropped.reduce((sum, [, many]) => sum + many, 0)),
+    row(
+      '  dropped, each with a reason',
+      dropped.reduce((sum, [, many]) => sum + many, 0),
+    ),
     ...dropped.map(([reason, many]) => row(`    ${reason}`, many)),
     row('  refused, being malformed', totals.refused, 'one in a round is mangled on purpose'),
-    row('  delivered again, without effect', totals.repeats, 'recognised by the delivery id'),
+    row('  delivered again', totals.repeats, 'without effect, thanks to the delivery id'),
   ]
 }
 
 function commands(summary: Summary): readonly string[] {
-  const { totals } = summary
+  const { totals, thisRun } = summary
   const handled = handledBy(totals)
   return [
     row('Commands', totals.commands),
     row('  rejected by a state', totals.rejected, 'a merged pull request, a removed comment'),
-    row('  took effect', handled, isExact(summary) ? 'each exactly once, as counted by the actors' : 'NOT what was sent less what was rejected'),
+    row(
+      '  took effect',
+      handled,
+      isExact(summary) ? 'each exactly once, as counted by the actors' : 'NOT what was sent less what was rejected',
+    ),
     ...Object.entries(totals.handled).map(([name, many]) => row(`    ${name}`, many)),
   ]
 }
@@ -75,7 +86,7 @@ function latency({ thisRun: { latencyMs } }: Summary): readonly string[] {
   const gain = normal.p50 / urgent.p50
   return [
     '',
-    'From call to answer, with thousands of commands waiting:',
+    'From call to answer, under load:',
     `  urgent  half within ${duration(urgent.p50).padStart(7)}, 99 of 100 within ${duration(urgent.p99).padStart(7)}`,
     `  normal  half within ${duration(normal.p50).padStart(7)}, 99 of 100 within ${duration(normal.p99).padStart(7)}`,
     gain >= 1.1
@@ -85,13 +96,15 @@ function latency({ thisRun: { latencyMs } }: Summary): readonly string[] {
 }
 
 function whatNext({ directory, totals }: Summary): readonly string[] {
+  const data = directory === defaults.data ? '' : ` --data ${directory}`
   return [
     '',
     `Everything lies in ${directory}`,
-    'Try next:',
-    `  pnpm demo --rounds ${totals.rounds * 2}   goes on from here; meanwhile, in another terminal, kill -9 the process,`,
-    '                          start it again, and the totals come out as if nothing had happened',
-    '  pnpm demo --help        other directories, more threads, JSON',
+    '',
+    'To go on from here:',
+    `  npx --yes pnpm@12 demo --rounds ${totals.rounds + defaults.rounds}${data}`,
+    'Meanwhile, kill -9 the process from another terminal and start it again: the totals come out as if nothing had happened.',
+    'Other directories, more threads, JSON: --help',
     '',
   ]
 }

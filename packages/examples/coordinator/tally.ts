@@ -35,3 +35,8 @@ export function addCounts(one: Readonly<Record<string, number>>, other: Readonly
   for (const [name, count] of Object.entries(other)) sum[name] = (sum[name] ?? 0) + count
   return sum
 }
+
+/** The same counts in the order of their names, so that equal counts are equal text. */
+export function sortCounts(counts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).toSorted(([one], [other]) => (one < other ? -1 : 1)))
+}

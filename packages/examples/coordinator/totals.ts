@@ -6,12 +6,14 @@
  */
 
 import type { System } from '@bailiwick/kernel'
-import { type Address, refOf } from './actors.ts'
-import { deliveriesOf, type Example, ROUNDS_DISTINCT } from './payloads.ts'
-import { addCounts } from './tally.ts'
+import { refOf } from './actors.ts'
+import type { Address } from './actors.ts'
+import { deliveriesOf, ROUNDS_DISTINCT } from './payloads.ts'
+import type { Example } from './payloads.ts'
+import { addCounts, sortCounts } from './tally.ts'
 import { translate } from './translate.ts'
 
-/** Counts by name; all names sorted, so that equal totals are equal text. */
+/** Counts by name, in the order of the names. */
 export interface Totals {
   /** How many actors of each type have been at work. */
   readonly actors: Readonly<Record<string, number>>
@@ -35,7 +37,7 @@ export async function readTotals(system: System, rounds: number, examples: reado
       states: addCounts(one.states, other.states),
     }))
   }
-  return { actors: sorted(totals.actors), handled: sorted(totals.handled), states: sorted(totals.states) }
+  return { actors: sortCounts(totals.actors), handled: sortCounts(totals.handled), states: sortCounts(totals.states) }
 }
 
 /** How many commands took effect. */
@@ -72,8 +74,4 @@ function addressesOf(rounds: number, examples: readonly Example[]): readonly Add
 function leavesOf(value: unknown): readonly string[] {
   if (typeof value === 'string') return [value]
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(leavesOf) : []
-}
-
-function sorted(counts: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(counts).toSorted(([one], [other]) => (one < other ? -1 : 1)))
 }

@@ -11,7 +11,8 @@
 
 import { z } from 'zod'
 import type { Command, DropReason } from './command.ts'
-import { droppedEvents, type Route, routes } from './routes.ts'
+import { droppedEvents, routes } from './routes.ts'
+import type { Route } from './routes.ts'
 
 /** What GitHub says in the headers of a delivery, and the parsed JSON of its body. */
 export interface Delivery {
@@ -53,5 +54,9 @@ function follow(route: Route, payload: unknown, idempotencyKey: string): Transla
 
 function refusedFor(error: z.ZodError): Translation {
   const [issue] = error.issues
-  return { kind: 'refused', field: issue?.path.join('.') || 'payload', message: issue?.message ?? error.message }
+  return {
+    kind: 'refused',
+    field: issue === undefined || issue.path.length === 0 ? 'payload' : issue.path.join('.'),
+    message: issue?.message ?? error.message,
+  }
 }

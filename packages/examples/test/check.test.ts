@@ -2,7 +2,8 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Checks, mergeCheck, verdictOf } from '../coordinator/check.ts'
+import { mergeCheck, verdictOf } from '../coordinator/check.ts'
+import type { Checks } from '../coordinator/check.ts'
 
 const report = fc.record({
   name: fc.constantFrom('build', 'lint', 'constructor', '__proto__'),
@@ -11,7 +12,9 @@ const report = fc.record({
 })
 
 test('the order in which reports arrive does not change what the checks say', () => {
-  const twoOrders = fc.array(report).chain((reports) => fc.tuple(fc.constant(reports), fc.shuffledSubarray(reports, { minLength: reports.length })))
+  const twoOrders = fc
+    .array(report)
+    .chain((reports) => fc.tuple(fc.constant(reports), fc.shuffledSubarray(reports, { minLength: reports.length })))
   fc.assert(
     fc.property(twoOrders, ([one, other]) => {
       expect(merged(one)).toEqual(merged(other))

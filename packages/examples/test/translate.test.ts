@@ -3,8 +3,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Command } from '../coordinator/command.ts'
-import { type Example, readExamples } from '../coordinator/payloads.ts'
-import { type Translation, translate } from '../coordinator/translate.ts'
+import { readExamples } from '../coordinator/payloads.ts'
+import type { Example } from '../coordinator/payloads.ts'
+import { translate } from '../coordinator/translate.ts'
+import type { Translation } from '../coordinator/translate.ts'
 
 const examples = readExamples()
 const translated = examples.map((example) => ({ example, translation: translationOf(example) }))
@@ -12,7 +14,15 @@ const recognised = translated.filter(({ translation }) => translation.kind === '
 
 /** What each recognised event cannot do without, whatever its action; the shapes themselves are in the program. */
 const requiredFields: Readonly<Record<string, readonly string[]>> = {
-  check_run: ['action', 'repository.id', 'check_run', 'check_run.name', 'check_run.conclusion', 'check_run.started_at', 'check_run.pull_requests'],
+  check_run: [
+    'action',
+    'repository.id',
+    'check_run',
+    'check_run.name',
+    'check_run.conclusion',
+    'check_run.started_at',
+    'check_run.pull_requests',
+  ],
   fork: ['repository', 'repository.id'],
   issues: ['action', 'repository.id'],
   pull_request: ['action', 'repository', 'repository.id', 'pull_request', 'pull_request.number'],
@@ -64,7 +74,7 @@ describe('urgency', () => {
   })
 
   test.each(['failure', 'timed_out', 'startup_failure'])('a check run with the conclusion %s is urgent', (conclusion) => {
-    const [run] = examplesOf('check_run').filter(({ payload }) => payload['action'] === 'completed')
+    const run = examplesOf('check_run').find(({ payload }) => payload['action'] === 'completed')
     expect(run).toBeDefined()
     if (run === undefined) return
     const commands = commandsOf(translationOf({ ...run, payload: put(run.payload, 'check_run.conclusion', conclusion) }))
@@ -81,7 +91,10 @@ describe('what cannot be translated', () => {
 
   test('an action that concerns no actor is dropped', () => {
     for (const action of ['auto_merge_enabled', 'constructor', '']) {
-      expect(translate({ id: 'delivery-1', event: 'pull_request', payload: { action } })).toEqual({ kind: 'dropped', reason: 'action without an actor' })
+      expect(translate({ id: 'delivery-1', event: 'pull_request', payload: { action } })).toEqual({
+        kind: 'dropped',
+        reason: 'action without an actor',
+      })
     }
   })
 
@@ -105,7 +118,9 @@ describe('what cannot be translated', () => {
   test('a recognised payload that lacks a required field, or has one of the wrong type, is refused naming the field', () => {
     const broken = fc
       .constantFrom(...recognised)
-      .chain((example) => fc.tuple(fc.constant(example), fc.constantFrom(...(requiredFields[example.event] ?? [])), fc.constantFrom(undefined, 1.5)))
+      .chain((example) =>
+        fc.tuple(fc.constant(example), fc.constantFrom(...(requiredFields[example.event] ?? [])), fc.constantFrom(undefined, 1.5)),
+      )
     fc.assert(
       fc.property(broken, ([example, field, value]) => {
         expect(translationOf({ ...example, payload: put(example.payload, field, value) })).toMatchObject({ kind: 'refused', field })
@@ -128,7 +143,9 @@ describe('the translation', () => {
   })
 
   test('is total also for real payloads in which anything has been replaced by anything', () => {
-    const damaged = fc.constantFrom(...recognised).chain((example) => fc.tuple(fc.constant(example), fc.constantFrom(...pathsOf(example.payload)), fc.jsonValue()))
+    const damaged = fc
+      .constantFrom(...recognised)
+      .chain((example) => fc.tuple(fc.constant(example), fc.constantFrom(...pathsOf(example.payload)), fc.jsonValue()))
     fc.assert(
       fc.property(damaged, ([example, path, value]) => {
         expect(['commands', 'dropped', 'refused']).toContain(translationOf({ ...example, payload: put(example.payload, path, value) }).kind)
@@ -190,7 +207,10 @@ function put(payload: Example['payload'], path: string, value: unknown): Example
 
 /** Every path of the payload, two levels deep. */
 function pathsOf(payload: Example['payload']): readonly string[] {
-  return Object.entries(payload).flatMap(([field, value]) => [field, ...(isRecord(value) ? Object.keys(value).map((inner) => `${field}.${inner}`) : [])])
+  return Object.entries(payload).flatMap(([field, value]) => [
+    field,
+    ...(isRecord(value) ? Object.keys(value).map((inner) => `${field}.${inner}`) : []),
+  ])
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -8,9 +8,12 @@ const SETTINGS = { capacity: fc.integer({ min: 1, max: 40 }), starvationBound: f
 const bounds = fc.record(SETTINGS)
 const lane = fc.constantFrom(...LANES)
 /** A lane is a push into it; `take` serves one; `back` puts the last served one back. */
-const steps = fc.array(fc.oneof({ weight: 5, arbitrary: lane }, { weight: 4, arbitrary: fc.constant('take' as const) }, fc.constant('back' as const)), {
-  maxLength: 400,
-})
+const steps = fc.array(
+  fc.oneof({ weight: 5, arbitrary: lane }, { weight: 4, arbitrary: fc.constant('take' as const) }, fc.constant('back' as const)),
+  {
+    maxLength: 400,
+  },
+)
 
 interface Item {
   readonly lane: Lane
@@ -45,28 +48,31 @@ class Model {
 }
 
 describe('G6 the mailbox', () => {
-  test.prop([bounds, steps], { numRuns: 2_000 })('serves exactly as its model: order, lanes, starvation bound, capacity', (settings, script) => {
-    const mailbox = new Mailbox<Item>(settings)
-    const model = new Model()
-    let last: Item | undefined
-    for (const [n, step] of script.entries()) {
-      if (step === 'take') {
-        last = mailbox.shift()
-        expect(last).toEqual(model.take(settings.starvationBound))
-      } else if (step === 'back') {
-        if (last === undefined) continue
-        mailbox.putBack(last.lane, last)
-        model.lanes[last.lane]?.unshift(last)
-        last = undefined
-      } else {
-        const isAccepted = mailbox.tryPush(step, { lane: step, n })
-        expect(isAccepted).toBe(model.size < settings.capacity)
-        if (isAccepted) model.lanes[step]?.push({ lane: step, n })
+  test.prop([bounds, steps], { numRuns: 2_000 })(
+    'serves exactly as its model: order, lanes, starvation bound, capacity',
+    (settings, script) => {
+      const mailbox = new Mailbox<Item>(settings)
+      const model = new Model()
+      let last: Item | undefined
+      for (const [n, step] of script.entries()) {
+        if (step === 'take') {
+          last = mailbox.shift()
+          expect(last).toEqual(model.take(settings.starvationBound))
+        } else if (step === 'back') {
+          if (last === undefined) continue
+          mailbox.putBack(last.lane, last)
+          model.lanes[last.lane]?.unshift(last)
+          last = undefined
+        } else {
+          const isAccepted = mailbox.tryPush(step, { lane: step, n })
+          expect(isAccepted).toBe(model.size < settings.capacity)
+          if (isAccepted) model.lanes[step]?.push({ lane: step, n })
+        }
+        expect(mailbox.size).toBe(model.size)
+        expect(mailbox.mostUrgent()).toBe(LANES.find((each) => (model.lanes[each]?.length ?? 0) > 0))
       }
-      expect(mailbox.size).toBe(model.size)
-      expect(mailbox.mostUrgent()).toBe(LANES.find((each) => (model.lanes[each]?.length ?? 0) > 0))
-    }
-  })
+    },
+  )
 
   test.prop([fc.integer({ min: 1, max: 70 }), fc.array(lane, { minLength: 1, maxLength: 300 })], { numRuns: 500 })(
     'never overtakes the head of a waiting lane more often than the bound, whatever keeps arriving',

@@ -1,0 +1,149 @@
+/** The demo as a person meets it: a process of its own, on a directory of its own, killed and interrupted. */
+
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Summary } from '../coordinator/summary.ts'
+
+const program = fileURLToPath(new URL('../coordinator/demo.ts', import.meta.url))
+
+const cleanUp: (() => void)[] = []
+afterEach(() => {
+  for (const undo of cleanUp.splice(0)) undo()
+})
+
+describe('totals', () => {
+  test('are the same after kills with -9 at random moments as without', { timeout: 120_000 }, async () => {
+    const args = ['--rounds', '250', '--shards', '2', '--json']
+    const undisturbed = await finished(start([...args, '--data', directory()]))
+    expect(undisturbed.code).toBe(0)
+
+    const data = directory()
+    const kills: number[] = []
+    let last: Finished | undefined
+    while (last?.code !== 0) {
+      const demo = start([...args, '--data', data])
+      if (kills.length < 8) {
+        const afterMs = 100 + Math.random() * 900
+        kills.push(Math.round(afterMs))
+        await Promise.race([delay(afterMs), once(demo, 'exit')])
+        demo.kill('SIGKILL')
+      }
+      last = await finished(demo)
+      expect([0, null], `${last.stderr}\nkilled after ${kills.join(', ')} ms`).toContain(last.code)
+    }
+    expect(totalsOf(last), `killed after ${kills.join(', ')} ms`).toEqual(totalsOf(undisturbed))
+  })
+
+  test('of twice the rounds are the same in two runs as in one', { timeout: 60_000 }, async () => {
+    const [data, atOnce] = [directory(), directory()]
+    expect((await finished(start(['--rounds', '3', '--data', data]))).code).toBe(0)
+    const inTwo = await finished(start(['--rounds', '6', '--json', '--data', data]))
+    const inOne = await finished(start(['--rounds', '6', '--json', '--data', atOnce]))
+    expect(totalsOf(inTwo)).toEqual(totalsOf(inOne))
+  })
+})
+
+describe('the demo', () => {
+  test('says in words what it did, and started again that it is done', { timeout: 30_000 }, async () => {
+    const data = directory()
+    const first = await finished(start(['--rounds', '2', '--data', data]))
+    expect(first).toMatchObject({ code: 0, stderr: '' })
+    for (const words of ['Replayed 2 rounds', 'each exactly once', 'pull-request', 'urgent  half within', data])
+      expect(first.stdout).toContain(words)
+    const again = await finished(start(['--rounds', '2', '--data', data]))
+    expect(again).toMatchObject({ code: 0, stderr: '' })
+    expect(again.stdout).toContain('All 2 rounds are on disk already')
+  })
+
+  test('ends politely on Ctrl-C, with exit code 130, and goes on from there', { timeout: 60_000 }, async () => {
+    const data = directory()
+    const demo = start(['--rounds', '100000', '--data', data])
+    await output(demo, 'Replaying')
+    demo.kill('SIGINT')
+    const { code, stdout, stderr } = await finished(demo)
+    expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
+    const rounds = /Stopped after ([\d,]+) round/.exec(stdout)?.[1]?.replaceAll(',', '')
+    expect(rounds, stdout).toBeDefined()
+    const next = await finished(start(['--rounds', `${Number(rounds) + 1}`, '--json', '--data', data]))
+    expect(totalsOf(next)).toMatchObject({ rounds: Number(rounds) + 1 })
+  })
+
+  test('refuses a directory that another process has open: one line with its process id, exit code 1', { timeout: 30_000 }, async () => {
+    const data = directory()
+    const first = start(['--rounds', '100000', '--data', data])
+    await output(first, 'Replaying')
+    const second = await finished(start(['--data', data]))
+    expect(second).toMatchObject({ code: 1, stdout: '' })
+    expect(second.stderr).toMatch(/^demo: .+\n$/)
+    expect(second.stderr).toContain(String(first.pid))
+  })
+
+  test.each([['--round', '2'], ['--rounds', 'many'], ['--rounds', '0'], ['--rounds'], ['surplus']])(
+    'answers the options %s %s with one line and exit code 2',
+    { timeout: 30_000 },
+    async (...args) => {
+      const { code, stdout, stderr } = await finished(start([...args, '--data', directory()]))
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+      expect(stderr).toMatch(/^demo: .+ See --help\.\n$/)
+    },
+  )
+})
+
+interface Finished {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A directory that goes when the test is over. */
+function directory(): string {
+  const path = mkdtempSync(join(tmpdir(), 'bailiwick-demo-'))
+  cleanUp.push(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }))
+  return path
+}
+
+/** Starts the demo; it does not outlive the test. */
+function start(args: readonly string[]): ChildProcess {
+  const demo = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  cleanUp.unshift(() => demo.kill('SIGKILL'))
+  return demo
+}
+
+async function finished(demo: ChildProcess): Promise<Finished> {
+  const [stdout, stderr, code] = await Promise.all([textOf(demo.stdout), textOf(demo.stderr), exitOf(demo)])
+  return { code, stdout, stderr }
+}
+
+async function exitOf(demo: ChildProcess): Promise<number | null> {
+  if (demo.exitCode === null && demo.signalCode === null) await once(demo, 'exit')
+  return demo.exitCode
+}
+
+async function textOf(stream: ChildProcess['stdout']): Promise<string> {
+  let text = ''
+  if (stream !== null) for await (const chunk of stream) text += String(chunk)
+  return text
+}
+
+/** Waits for words on the standard output, and leaves them there to be read. */
+async function output({ stdout }: ChildProcess, words: string): Promise<void> {
+  let text = ''
+  while (stdout !== null && !text.includes(words)) {
+    await once(stdout, 'readable')
+    const chunk: unknown = stdout.read()
+    if (Buffer.isBuffer(chunk)) text += chunk.toString()
+  }
+  if (stdout !== null) stdout.unshift(text)
+}
+
+function totalsOf({ stdout }: Finished): Summary['totals'] {
+  const { totals } = JSON.parse(stdout) as Summary // Written by the same version of the demo.
+  return totals
+}
