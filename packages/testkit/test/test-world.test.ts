@@ -57,6 +57,18 @@ describe('a commit that fails', () => {
     expect(await waiting).toBe(2)
   })
 
+  test('G3 lets stored tells that it had served wait again, in their order, and handles each once', async () => {
+    const { world } = setUp()
+    const system = await world.open({ actors: [counter], limits: { batchCommands: 1 } })
+    const ref = system.actor(counter, 'a')
+    await Promise.all([1, 2, 3, 4, 5].map((n) => ref.tell.add({ n })))
+    world.disk.failCommits('full')
+    await world.advance(100)
+    world.disk.failCommits(undefined)
+    await world.advance(2_000)
+    expect(await ref.ask.seen()).toEqual([1, 2, 3, 4, 5])
+  })
+
   test('stops the shard after an I/O error, because nobody knows what a failed fsync has written', async () => {
     const { world, open } = setUp()
     const system = await open()
@@ -141,6 +153,14 @@ describe('time', () => {
     await world.advance(120_000)
     expect(await ref.ask.state()).toBe('idle')
     expect(journal).toEqual([])
+  })
+
+  test('G9 a cancel beats a tick that is already queued', async () => {
+    const { world, open } = setUp()
+    const ref = (await open()).actor(counter, 'a')
+    await ref.ask.race()
+    await world.advance(60_000)
+    expect(journal).toEqual(['left'])
   })
 
   test('an actor leaves memory after idleMs, and comes back with its state', async () => {
