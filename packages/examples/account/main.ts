@@ -3,7 +3,7 @@
 import { openSystem } from '@bailiwick/kernel'
 import { account } from './account.actor.ts'
 
-await using system = await openSystem({ directory: process.argv[2] ?? '.data/account', actors: [account] })
+await using system = await openSystem({ directory: process.argv[2] ?? 'account-data', actors: [account] })
 const alice = system.actor(account, 'alice')
 
 console.log('Alice has', await alice.ask.balance())

@@ -59,6 +59,7 @@ function commands(summary: Summary): readonly string[] {
   return [
     row('Commands', totals.commands),
     row('  rejected by a state', totals.rejected, 'a merged pull request, a removed comment'),
+    row('  recognised as duplicates', thisRun.answeredFromRecord, 'in this run: delivered again, or sent again after a crash'),
     row(
       '  took effect',
       handled,

@@ -19,7 +19,7 @@ export const push = inRepository.extend({ ref: z.string(), after: z.string(), de
 
 export const release = inRepository.extend({ release: z.object({ tag_name: z.string() }) })
 
-export const pullRequest = inRepository.extend({ pull_request: z.object({ number: id }) })
+const pullRequest = inRepository.extend({ pull_request: z.object({ number: id }) })
 
 export const openedPullRequest = inRepository.extend({
   pull_request: z.object({ number: id, title: z.string(), user: user.nullable(), draft: z.boolean() }),

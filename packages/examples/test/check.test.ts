@@ -1,6 +1,6 @@
 /** Checks: the latest word counts, in whatever order the words arrive. */
 
-import fc from 'fast-check'
+import { fc } from '@fast-check/vitest'
 import { expect, test } from 'vitest'
 import { mergeCheck, verdictOf } from '../coordinator/check.ts'
 import type { Checks } from '../coordinator/check.ts'

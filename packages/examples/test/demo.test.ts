@@ -85,11 +85,11 @@ describe('the demo', () => {
     expect(second.stderr).toContain(String(first.pid))
   })
 
-  test.each([['--round', '2'], ['--rounds', 'many'], ['--rounds', '0'], ['--rounds'], ['surplus']])(
-    'answers the options %s %s with one line and exit code 2',
+  test.each(['--round 2', '--rounds many', '--rounds 0', '--rounds', 'surplus'])(
+    'answers the options "%s" with one line and exit code 2',
     { timeout: 30_000 },
-    async (...args) => {
-      const { code, stdout, stderr } = await finished(start([...args, '--data', directory()]))
+    async (options) => {
+      const { code, stdout, stderr } = await finished(start(['--data', directory(), ...options.split(' ')]))
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
       expect(stderr).toMatch(/^demo: .+ See --help\.\n$/)
     },
@@ -134,13 +134,15 @@ async function textOf(stream: ChildProcess['stdout']): Promise<string> {
 
 /** Waits for words on the standard output, and leaves them there to be read. */
 async function output({ stdout }: ChildProcess, words: string): Promise<void> {
+  if (stdout === null) throw new Error('The standard output is not a pipe.')
+  stdout.setEncoding('utf8')
   let text = ''
-  while (stdout !== null && !text.includes(words)) {
+  while (!text.includes(words)) {
     await once(stdout, 'readable')
     const chunk: unknown = stdout.read()
-    if (Buffer.isBuffer(chunk)) text += chunk.toString()
+    if (typeof chunk === 'string') text += chunk
   }
-  if (stdout !== null) stdout.unshift(text)
+  stdout.unshift(text)
 }
 
 function totalsOf({ stdout }: Finished): Summary['totals'] {

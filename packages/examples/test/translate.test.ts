@@ -1,7 +1,8 @@
 /** The translation of webhooks: total, pure, and strict at the border. */
 
-import fc from 'fast-check'
+import { fc } from '@fast-check/vitest'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import type { Command } from '../coordinator/command.ts'
 import { readExamples } from '../coordinator/payloads.ts'
 import type { Example } from '../coordinator/payloads.ts'
@@ -160,7 +161,7 @@ describe('the translation', () => {
         const text = JSON.stringify(example.payload)
         const once = translationOf(example)
         expect(translationOf(example)).toEqual(once)
-        expect(translationOf({ ...example, payload: JSON.parse(text) })).toEqual(once)
+        expect(translationOf({ ...example, payload: z.record(z.string(), z.unknown()).parse(JSON.parse(text)) })).toEqual(once)
         expect(JSON.stringify(example.payload)).toBe(text)
       }),
     )

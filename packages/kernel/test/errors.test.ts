@@ -128,6 +128,13 @@ describe('encoding', () => {
     const error = Object.assign(new Error('no such file'), { code: 'ENOENT' })
     expect(sent(error)).toMatchObject({ name: 'ENOENT', message: 'no such file' })
     expect(sent(new TypeError('no function'))).toMatchObject({ name: 'TypeError', message: 'no function' })
+    class Odd extends Error {
+      override name = 'Odd'
+    }
+    expect(sent(new CommandFailed('account/a', 'deposit', 'r', { cause: new Odd('inner') })).cause).toMatchObject({
+      name: 'Odd',
+      message: 'inner',
+    })
     expect(sent('thrown text').message).toBe('thrown text')
   })
 

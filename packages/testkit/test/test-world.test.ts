@@ -59,7 +59,7 @@ describe('a commit that fails', () => {
 
   test('G3 lets stored tells that it had served wait again, in their order, and handles each once', async () => {
     const { world } = setUp()
-    const system = await world.open({ actors: [counter], limits: { batchCommands: 1 } })
+    const system = await world.open({ actors: [counter], limits: { batchCommands: 2 } })
     const ref = system.actor(counter, 'a')
     await Promise.all([1, 2, 3, 4, 5].map((n) => ref.tell.add({ n })))
     world.disk.failCommits('full')
