@@ -90,7 +90,7 @@ export default {
       name: 'examples-are-self-contained',
       comment: 'An example is what a reader can copy: the public API, xstate, zod, their data and Node.js.',
       severity: 'error',
-      from: { path: '^packages/examples/' },
+      from: { path: '^packages/examples/(?!test/)' },
       to: {
         dependencyTypesNot: ['core', 'local', 'type-only'],
         pathNot: ['^packages/(kernel|actors|examples)/', '(^|/)(xstate|zod|@octokit/webhooks-examples)/'],

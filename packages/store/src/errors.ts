@@ -143,12 +143,16 @@ export type StoreFault = 'full' | 'read-only' | 'io' | 'busy' | 'other'
 /** The store could not read or commit. What was to be committed has not happened. */
 export class StoreUnavailable extends BailiwickError {
   readonly code = 'STORE_UNAVAILABLE'
-  readonly retryable = true
   readonly fault: StoreFault
 
   constructor(fault: StoreFault, detail: string, options?: ErrorOptions) {
     super(`The store is unavailable (${fault}): ${detail}.`, options)
     this.fault = fault
+  }
+
+  /** After an I/O error the shard has stopped, and what was written is unknown until the system is opened again. */
+  get retryable(): boolean {
+    return this.fault !== 'io'
   }
 
   fields(): Record<string, ErrorField> {

@@ -1,9 +1,9 @@
 /** The kernel in one thread, on a clock and a disk that the test controls: faults at exact moments, and no waiting. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { BailiwickError } from '@bailiwick/kernel'
 import type { System } from '@bailiwick/kernel'
 import { laterStore, TestWorld } from '../src/index.ts'
 import type { TestWorldOptions } from '../src/index.ts'
+import { codeOf } from './code-of.ts'
 import { counter, journal } from './fixtures.ts'
 
 const worlds: TestWorld[] = []
@@ -12,15 +12,6 @@ function setUp(options: TestWorldOptions = {}): { readonly world: TestWorld; rea
   const world = new TestWorld(options)
   worlds.push(world)
   return { world, open: () => world.open({ actors: [counter] }) }
-}
-
-/** The code of the error that a promise rejects with, or what it resolves with. */
-async function codeOf(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    return await promise
-  } catch (error) {
-    return error instanceof BailiwickError ? error.code : error
-  }
 }
 
 beforeEach(() => {

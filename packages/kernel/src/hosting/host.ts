@@ -67,6 +67,8 @@ export interface Hosted {
   readonly snapshot: SnapshotLike
   /** Whether children run, so that the actor must stay in memory. */
   readonly isBusy: boolean
+  /** Whether its snapshot holds children, whose state nobody else has looked at. */
+  readonly hasChildren: boolean
 }
 
 /** Interprets one logic for all actors of a type on one shard. */

@@ -25,7 +25,7 @@ const NOTHING: Subscription = { unsubscribe: () => undefined }
 
 /** An actor in memory, and the XState system of its children. */
 export class HostedActor implements Hosted {
-  snapshot: SnapshotLike
+  snapshot: SnapshotLike & { readonly children?: Readonly<Record<string, AnyActorRef>> }
   readonly owner: unknown
   readonly address: string
   readonly port: ActorPort
@@ -42,6 +42,11 @@ export class HostedActor implements Hosted {
 
   get isBusy(): boolean {
     return this.#children !== undefined && this.#children.refs.size > 0
+  }
+
+  get hasChildren(): boolean {
+    const { children } = this.snapshot
+    return children !== undefined && Object.keys(children).length > 0
   }
 
   /** Forgets timers and names of children that are being stopped. */

@@ -27,6 +27,7 @@ export function install(core: ShardCore, timers: ShardTimers, cell: Cell, stored
     throw new ActivationFailed(cell.address, messageOf(error), { cause: error })
   }
   core.count(Gauge.activations)
+  timers.revive(cell)
 }
 
 function create(core: ShardCore, timers: ShardTimers, cell: Cell): void {

@@ -52,6 +52,8 @@ export class OpenBatch implements Batch {
   readonly releases: { readonly cell: Cell; readonly actions: readonly unknown[] }[] = []
   /** Actors whose children start after the commit. */
   readonly starts: Cell[] = []
+  /** Follows that get their first state with this batch. */
+  readonly joined: number[] = []
   /** Tells that arrived since the last commit. */
   readonly tells: Waiting[] = []
   /** Tells that the batch accepts into the stored inbox. */

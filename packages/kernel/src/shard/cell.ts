@@ -75,8 +75,10 @@ export class Cell {
   held: { readonly waiting: Waiting; readonly recorded: StoredOutcome | undefined } | undefined = undefined
   mailbox: Mailbox<Waiting> | undefined = undefined
   internals: Fifo<Internal> | undefined = undefined
-  /** In which of the shard's ready lanes it stands; -1 for none. */
+  /** In which of the shard's ready lanes it is to be served; -1 for none. */
   readyLane: Lane | -1 = -1
+  /** Bit per ready lane in which it has an entry, which counts only in `readyLane`. */
+  readyEntries = 0
   /** Number of the batch that touched it last. */
   batch = 0
   /** Whether the batch under way changed its snapshot. */

@@ -106,9 +106,10 @@ export function rollBack(core: ShardCore, timers: ShardTimers, batch: OpenBatch,
   }
   const encoded = encodeError(error)
   for (const [tag, call] of batch.answers.splice(0)) {
-    // A follow goes on: its next change comes with the next commit.
-    if (tag !== FromShard.change) batch.answers.push([FromShard.error, call, encoded])
+    // A follow that has begun goes on: its next change comes with the next commit.
+    if (tag !== FromShard.change || batch.joined.includes(call)) batch.answers.push([FromShard.error, call, encoded])
   }
+  for (const calls of core.followers.values()) for (const call of batch.joined) calls.delete(call)
 }
 
 /** Empties a cell: the actor is read from the store when its next command is served. */

@@ -23,6 +23,8 @@ export class ShardCore {
   readonly kinds: readonly Kind[]
   readonly limits: ShardLimits
   readonly gauges: Float64Array
+  /** Hears of errors that belong to no caller. */
+  readonly report: (error: unknown) => void
   readonly residents: Residents
   readonly ready: ReadyQueue = new ReadyQueue()
   readonly waiting: WaitingList = new WaitingList()
@@ -34,12 +36,20 @@ export class ShardCore {
   nextTimerGeneration = 1
   readonly #kindByType: ReadonlyMap<string, Kind>
 
-  constructor(store: ShardStore, clock: Clock, kinds: readonly Kind[], limits: ShardLimits, gauges: Float64Array) {
+  constructor(
+    store: ShardStore,
+    clock: Clock,
+    kinds: readonly Kind[],
+    limits: ShardLimits,
+    gauges: Float64Array,
+    report: (error: unknown) => void,
+  ) {
     this.store = store
     this.clock = shardClock(clock)
     this.kinds = kinds
     this.limits = limits
     this.gauges = gauges
+    this.report = report
     this.residents = new Residents(kinds)
     this.batch = new OpenBatch(1, 0)
     this.#kindByType = new Map(kinds.map((kind) => [kind.definition.type, kind]))

@@ -28,6 +28,7 @@ export const Gauge = {
   actionFailures: 20,
   lateResults: 21,
   recovered: 22,
+  stranded: 23,
 } as const
 
 /** How many numbers the array needs. */

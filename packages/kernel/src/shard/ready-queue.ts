@@ -19,29 +19,37 @@ export class ReadyQueue {
     const lane = cell.urgency
     if (lane === undefined || cell.isWaiting) return
     if (cell.readyLane !== -1 && cell.readyLane <= lane) return
-    // Its entry in the less urgent lane, if there is one, is now stale and is skipped when its turn comes.
+    // An entry that it leaves behind in a less urgent lane is used again when the actor comes back there, or dropped.
     cell.readyLane = lane
+    if ((cell.readyEntries & (1 << lane)) !== 0) return
+    cell.readyEntries |= 1 << lane
     this.#lanes[lane].push(cell)
   }
 
   /** Takes the next actor. */
   shift(): Cell | undefined {
-    for (;;) {
-      const lane = this.#turns.next(this.#has(0), this.#has(1), this.#has(2), this.#has(3))
-      if (lane === undefined) return undefined
-      const cell = this.#lanes[lane].shift()
-      if (cell === undefined || cell.readyLane !== lane) continue
-      cell.readyLane = -1
-      return cell
-    }
+    const lane = this.#turns.next(this.#has(0), this.#has(1), this.#has(2), this.#has(3))
+    if (lane === undefined) return undefined
+    const cell = this.#lanes[lane].shift()
+    if (cell === undefined) return undefined
+    cell.readyEntries &= ~(1 << lane)
+    cell.readyLane = -1
+    return cell
   }
 
-  /** Whether any actor may have work. */
+  /** Whether no actor has work. */
   get isEmpty(): boolean {
     return !this.#has(0) && !this.#has(1) && !this.#has(2) && !this.#has(3)
   }
 
+  /** Whether a lane has work. Drops entries that no longer count, so that they never take a lane's turn. */
   #has(lane: Lane): boolean {
-    return this.#lanes[lane].size > 0
+    const queue = this.#lanes[lane]
+    for (let cell = queue.peek(); cell !== undefined; cell = queue.peek()) {
+      if (cell.readyLane === lane) return true
+      queue.shift()
+      cell.readyEntries &= ~(1 << lane)
+    }
+    return false
   }
 }

@@ -38,6 +38,7 @@ export function serveRead(core: ShardCore, cell: Cell, hosted: Hosted, waiting: 
   const { address } = cell
   const followers = core.followers.get(address) ?? new Set<number>()
   followers.add(waiting.call)
+  core.batch.joined.push(waiting.call)
   core.followers.set(address, followers)
   core.batch.answersOf(cell).push([FromShard.change, waiting.call, view])
 }
@@ -85,20 +86,22 @@ export function serveCommand(core: ShardCore, timers: ShardTimers, cell: Cell, h
 
 /** Handles what comes from inside an actor. What the state does not take is dropped, as XState does. */
 export function serveInternal(core: ShardCore, timers: ShardTimers, cell: Cell, hosted: Hosted, internal: Internal): void {
-  if (internal.tag === 'store') {
-    core.markDirty(cell)
-    return
-  }
   if (internal.tag === 'tick' && !timers.take(internal)) return
-  const event = internal.tag === 'tick' ? (JSON.parse(internal.timer.event) as EventLike) : internal.event
   core.batch.touch(cell)
   try {
+    if (internal.tag === 'store') {
+      checkChildren(cell, hosted)
+      core.markDirty(cell)
+      return
+    }
+    const event = internal.tag === 'tick' ? (JSON.parse(internal.timer.event) as EventLike) : internal.event
     const step = cell.kind.host.transition(hosted, event)
     if (!step.isAccepted) return
     checkState(cell, hosted, step)
     accept(core, timers, cell, hosted, step, event)
-  } catch {
+  } catch (error) {
     core.count(Gauge.failed)
+    core.report(error)
   }
 }
 
@@ -155,17 +158,41 @@ function notSerializable(cell: Cell, where: string, fault: { readonly path: stri
   return new NotSerializable(cell.address, fault.path === '' ? where : `${where}.${fault.path}`, fault.detail)
 }
 
-/** Makes a step the actor's state, in memory and in the batch. */
+/** Makes a step the actor's state, in memory and in the batch. Throws `NotSerializable`, with nothing changed. */
 function accept(core: ShardCore, timers: ShardTimers, cell: Cell, hosted: Hosted, step: Step, event: EventLike): void {
+  for (const wish of step.timers) {
+    const fault = wish.kind === 'set' ? findJsonFault(wish.event) : undefined
+    if (fault !== undefined) throw notSerializable(cell, 'delayed event', fault)
+  }
   if (step.snapshot !== hosted.snapshot) {
-    cell.revision += 1
+    const isJournaled = cell.kind.definition.persist === 'journal'
+    const fault = isJournaled ? findJsonFault(event) : undefined
+    if (fault !== undefined) throw notSerializable(cell, 'event', fault)
+    const before = hosted.snapshot
     cell.kind.host.apply(hosted, step.snapshot)
+    try {
+      checkChildren(cell, hosted)
+    } catch (error) {
+      cell.kind.host.apply(hosted, before)
+      throw error
+    }
+    cell.revision += 1
     core.markDirty(cell)
-    if (cell.kind.definition.persist === 'journal') {
+    if (isJournaled) {
       core.batch.journal.push({ actor: core.numberOf(cell), sequence: cell.revision, at: core.batch.at, event: JSON.stringify(event) })
     }
   }
   absorb(core, timers, cell, step)
+}
+
+/** The state of children is part of the snapshot, and only writing it shows whether JSON can carry it. */
+function checkChildren(cell: Cell, hosted: Hosted): void {
+  if (!cell.kind.isDurable || !hosted.hasChildren) return
+  try {
+    cell.kind.host.encode(hosted)
+  } catch (error) {
+    throw new NotSerializable(cell.address, 'children', `cannot be written (${messageOf(error)})`)
+  }
 }
 
 /** Notes that a stored command is finished. */

@@ -10,7 +10,7 @@
  * in memory, and the shard tries again after a pause. If it fails for good (`Fenced`, `StoreDamaged`, an I/O error), it stops:
  * everything that waits and everything that comes is answered with that error.
  */
-import { StoreUnavailable } from '@bailiwick/store'
+import { Fenced, StoreUnavailable } from '@bailiwick/store'
 import type { ShardStore, StoredActor, StoredOutcome } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import { encodeError, NotSerializable } from '../errors.ts'
@@ -59,7 +59,6 @@ export class Shard implements HostEvents<Cell> {
   readonly #timers: ShardTimers
   readonly #transport: Transport
   readonly #scheduler: Scheduler
-  readonly #report: (error: unknown) => void
   readonly #alarms = new Map<string, Timer>()
   #state: 'recovering' | 'open' | 'closing' | 'closed' = 'recovering'
   #fault: Error | undefined
@@ -77,11 +76,10 @@ export class Shard implements HostEvents<Cell> {
       isDurable: definition.persist !== 'nothing',
       spareMailboxes: [],
     }))
-    this.#core = new ShardCore(parts.store, parts.clock, kinds, parts.limits, parts.gauges)
+    this.#core = new ShardCore(parts.store, parts.clock, kinds, parts.limits, parts.gauges, parts.report)
     this.#timers = new ShardTimers(this.#core, (type, key, internal) => this.#deliver(type, key, internal))
     this.#transport = parts.transport
     this.#scheduler = parts.scheduler
-    this.#report = parts.report
   }
 
   /** Reads what waits, and begins to serve. Rejects with `StoreDamaged` or `StoreUnavailable`. */
@@ -92,7 +90,7 @@ export class Shard implements HostEvents<Cell> {
     core.nextActorNumber = recovery.nextActorNumber
     core.nextInboxSequence = recovery.nextInboxSequence
     core.nextTimerGeneration = recovery.nextTimerGeneration
-    for (const row of recovery.inbox) if (readmit(core, row)) core.count(Gauge.recovered)
+    for (const row of recovery.inbox) core.count(readmit(core, row) ? Gauge.recovered : Gauge.stranded)
     this.#timers.arm()
     if (this.#state !== 'recovering') return
     this.#state = 'open'
@@ -128,7 +126,7 @@ export class Shard implements HostEvents<Cell> {
 
   actionFailed(_cell: Cell, error: unknown): void {
     this.#core.count(Gauge.actionFailures)
-    this.#report(error)
+    this.#core.report(error)
   }
 
   #deliver(type: string, key: string, internal: Internal): boolean {
@@ -311,7 +309,7 @@ export class Shard implements HostEvents<Cell> {
 
   #failActivation(cell: Cell, error: Error): void {
     this.#core.count(Gauge.failed)
-    this.#timers.forget(cell)
+    this.#timers.strand(cell)
     cell.internals = undefined
     const waiting = this.#take(cell)
     if (waiting !== undefined) this.#refuseTaken(cell, waiting, error)
@@ -321,7 +319,7 @@ export class Shard implements HostEvents<Cell> {
   /** Refuses a command that was taken and could not be tried. One that is stored stays in the store for the next start. */
   #refuseTaken(cell: Cell, waiting: Waiting, error: Error): void {
     if (waiting.sequence === 0) refuse(this.#core, cell, waiting.call, error)
-    else this.#core.count(Gauge.lostTells)
+    else this.#core.count(Gauge.stranded)
   }
 
   /** Lets an actor wait for the store. */
@@ -392,6 +390,7 @@ export class Shard implements HostEvents<Cell> {
     this.#send(batch.answers)
     this.#send(batch.volatileAnswers)
     this.#release(batch, (cell) => !cell.kind.isDurable)
+    if (error instanceof Fenced) core.count(Gauge.lateResults, batch.commands)
     if (isPassing(error)) this.#pause()
     else this.#stop(error)
     core.publishGauges()
@@ -405,6 +404,7 @@ export class Shard implements HostEvents<Cell> {
       'pause',
       this.#core.clock.setTimer(() => {
         this.#alarms.delete('pause')
+        this.#timers.arm()
         this.#wake()
       }, this.#pauseMs),
     )
@@ -467,7 +467,7 @@ export class Shard implements HostEvents<Cell> {
       if (count >= EXPIRE_LIMIT) this.#scheduler.soon(() => void this.#expireOutcomes())
     } catch (error) {
       // Expired records are never answered, so this only delays the freeing of space; a commit will meet the same fault.
-      this.#report(error)
+      this.#core.report(error)
     }
   }
 

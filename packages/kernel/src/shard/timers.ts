@@ -6,6 +6,7 @@
  * 3. Handling a tick deletes the row of that generation in the same batch as the state that it leads to.
  * 4. A cancel, or a new setting, of a timer whose tick is queued makes the tick void: a cancel beats a queued tick.
  *
+ * A due timer whose actor cannot be activated, or has a type that this system does not know, is set aside until it can.
  * Actors without a store have their timers in memory.
  */
 import type { DueTimer, TimerSet } from '@bailiwick/store'
@@ -13,6 +14,7 @@ import type { EventLike, TimerWish } from '../hosting/host.ts'
 import type { Timer } from '../seams/seams.ts'
 import type { Cell, Internal } from './cell.ts'
 import type { ShardCore } from './core.ts'
+import { Gauge } from './gauges.ts'
 
 const TICKS_READ_MAX = 1_000
 const ALARM_MS_MAX = 10_000
@@ -25,6 +27,8 @@ export class ShardTimers {
   readonly #core: ShardCore
   readonly #deliver: (type: string, key: string, internal: Internal) => boolean
   readonly #queued = new Map<string, Tick>()
+  /** Timers that are due and that nobody here can take, by id and generation: passed over, so that they hold up no other. */
+  readonly #stranded = new Map<string, DueTimer>()
   #alarm: Timer | undefined
   #isClosed = false
 
@@ -49,15 +53,33 @@ export class ShardTimers {
     return true
   }
 
-  /** Forgets ticks of an actor that is dropped; the store still has their timers. */
+  /** Forgets ticks of an actor that is dropped; they are read from the store again. */
   forget(cell: Cell): void {
     for (const timer of cell.timers?.values() ?? []) timer.cancel()
     cell.timers = undefined
     for (const [id, tick] of this.#queued) {
-      if (tick.timer.actor !== cell.number) continue
+      if (!isFor(tick.timer, cell)) continue
       tick.isCancelled = true
       this.#queued.delete(id)
     }
+  }
+
+  /** Sets ticks of an actor aside that cannot be activated: they are due again as soon as it can. */
+  strand(cell: Cell): void {
+    for (const { timer } of this.#queued.values()) if (isFor(timer, cell)) this.#strand(timer)
+    this.forget(cell)
+    this.arm()
+  }
+
+  /** Takes ticks of an actor up again that has been activated. */
+  revive(cell: Cell): void {
+    if (this.#stranded.size === 0) return
+    for (const [id, timer] of this.#stranded) {
+      if (!isFor(timer, cell)) continue
+      this.#stranded.delete(id)
+      this.#core.count(Gauge.stranded, -1)
+    }
+    this.arm()
   }
 
   /** Sets the alarm for the earliest timer, unless ticks are still queued: then the batch that handles them asks again. */
@@ -72,10 +94,17 @@ export class ShardTimers {
   }
 
   async #setAlarm(): Promise<void> {
-    const dueAt = await this.#core.store.nextDueAt()
+    const dueAt = await this.#nextDueAt()
     if (dueAt === undefined) this.#alarm?.cancel()
     // Timers are due by the wall clock, which may jump; looking again now and then notices.
     else this.#ringIn(Math.min(ALARM_MS_MAX, Math.max(0, dueAt - this.#core.clock.wall())))
+  }
+
+  async #nextDueAt(): Promise<number | undefined> {
+    const { store } = this.#core
+    if (this.#stranded.size === 0) return await store.nextDueAt()
+    const timers = await store.dueTimers(Number.MAX_SAFE_INTEGER, this.#stranded.size + 1)
+    return timers.find((timer) => !this.#stranded.has(settingId(timer)))?.dueAt
   }
 
   #ringIn(delayMs: number): void {
@@ -85,7 +114,9 @@ export class ShardTimers {
   }
 
   async #readDue(): Promise<void> {
-    for (const timer of await this.#core.store.dueTimers(this.#core.clock.wall(), TICKS_READ_MAX)) this.#queue(timer)
+    for (const timer of await this.#core.store.dueTimers(this.#core.clock.wall(), TICKS_READ_MAX + this.#stranded.size)) {
+      this.#queue(timer)
+    }
     this.arm()
   }
 
@@ -97,9 +128,15 @@ export class ShardTimers {
   #queue(timer: DueTimer): void {
     if (this.#isClosed) return
     const id = timerId(timer.actor, timer.name)
-    if (this.#queued.has(id)) return
+    if (this.#queued.has(id) || this.#stranded.has(settingId(timer))) return
     const tick: Tick = { tag: 'tick', timer, isCancelled: false }
     if (this.#deliver(timer.type, timer.key, tick)) this.#queued.set(id, tick)
+    else this.#strand(timer)
+  }
+
+  #strand(timer: DueTimer): void {
+    this.#stranded.set(settingId(timer), timer)
+    this.#core.count(Gauge.stranded)
   }
 
   #wishDurable(cell: Cell, wish: TimerWish): void {
@@ -150,4 +187,12 @@ export class ShardTimers {
 
 function timerId(actor: number, name: string): string {
   return `${actor}/${name}`
+}
+
+function settingId({ actor, name, generation }: DueTimer): string {
+  return `${actor}/${generation}/${name}`
+}
+
+function isFor({ type, key }: DueTimer, cell: Cell): boolean {
+  return key === cell.key && type === cell.kind.definition.type
 }

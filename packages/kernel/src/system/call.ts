@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { AnyCommand } from '../definition/define-actor.ts'
 import { canonicalJson, findJsonFault } from '../definition/json.ts'
-import { InvalidInput } from '../errors.ts'
+import { InvalidInput, messageOf } from '../errors.ts'
 import { laneOf, PRIORITIES } from '../shard/lanes.ts'
 import type { Lane, Priority } from '../shard/lanes.ts'
 
@@ -50,7 +50,7 @@ export function checkCall(
   if (!PRIORITIES.includes(priority)) throw new InvalidInput(operation, 'priority', `must be one of ${PRIORITIES.join(', ')}`)
   const { idempotencyKey, signal } = options
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw new InvalidInput(operation, 'signal', 'must be an AbortSignal')
-  if (idempotencyKey !== undefined) checkKey(operation, idempotencyKey, isDurable)
+  if (idempotencyKey !== undefined) checkKey(operation, idempotencyKey, command.kind, isDurable)
   return {
     lane: laneOf(priority),
     input,
@@ -75,13 +75,14 @@ function checkInput(operation: string, command: AnyCommand, given: unknown): obj
   }
   const input = parse(operation, command.input, given ?? {})
   if (typeof input !== 'object' || input === null || Array.isArray(input)) throw new InvalidInput(operation, '', 'must be an object')
+  if ('type' in input) throw new InvalidInput(operation, 'type', 'is the name of the command in its event, and cannot be an input')
   const fault = findJsonFault(input)
   if (fault !== undefined) throw new InvalidInput(operation, fault.path, `${fault.detail}, which JSON cannot carry`)
   return input
 }
 
 function parse(operation: string, schema: NonNullable<AnyCommand['input']>, given: unknown): unknown {
-  const result = schema.safeParse(given)
+  const result = safeParse(operation, schema, given)
   if (result.success) return result.data
   const issues = result.error.issues.map(({ path, message }) => ({ field: path.map(String).join('.'), message }))
   const [first] = issues
@@ -93,10 +94,19 @@ function parse(operation: string, schema: NonNullable<AnyCommand['input']>, give
   )
 }
 
-function checkKey(operation: string, key: unknown, isDurable: boolean): void {
+function safeParse(operation: string, schema: NonNullable<AnyCommand['input']>, given: unknown): ReturnType<typeof schema.safeParse> {
+  try {
+    return schema.safeParse(given)
+  } catch (error) {
+    throw new InvalidInput(operation, '', `could not be checked, because its schema threw or is asynchronous (${messageOf(error)})`)
+  }
+}
+
+function checkKey(operation: string, key: unknown, kind: AnyCommand['kind'], isDurable: boolean): void {
   if (typeof key !== 'string' || key === '' || key.length > KEY_LENGTH_MAX || !key.isWellFormed()) {
     throw new InvalidInput(operation, 'idempotencyKey', `must be a string of 1 to ${KEY_LENGTH_MAX} characters`)
   }
+  if (kind === 'query') throw new InvalidInput(operation, 'idempotencyKey', 'has no meaning for a query, which changes nothing')
   if (!isDurable) throw new InvalidInput(operation, 'idempotencyKey', 'has no meaning for a volatile actor, which keeps no records')
 }
 

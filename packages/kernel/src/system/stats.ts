@@ -11,7 +11,7 @@ export interface LaneStats {
   readonly oldestAgeMs: number
 }
 
-/** A system's counters. Counts are since the system was opened, except those that say what is there now. */
+/** A system's counters. Counts are since the shard's thread was started, except those that say what is there now. */
 export interface SystemStats {
   /** The directory's ownership epoch: larger by one with every open. */
   readonly epoch: number
@@ -39,6 +39,8 @@ export interface SystemStats {
   readonly lateResults: number
   /** Commands found waiting in the store when the system was opened. */
   readonly recovered: number
+  /** Stored tells and due timers that nobody here can take: their type or command is unknown, or their actor cannot be activated. They stay in the store. */
+  readonly stranded: number
   readonly activations: number
   readonly passivations: number
   /** Actions that threw after their commit. */
@@ -83,6 +85,7 @@ export function statsOf({ epoch, threads, pendingCalls, gauges, now }: StatsPart
     lostTells: sum(Gauge.lostTells),
     lateResults: sum(Gauge.lateResults),
     recovered: sum(Gauge.recovered),
+    stranded: sum(Gauge.stranded),
     activations: sum(Gauge.activations),
     passivations: sum(Gauge.passivations),
     actionFailures: sum(Gauge.actionFailures),
