@@ -143,16 +143,14 @@ export type StoreFault = 'full' | 'read-only' | 'io' | 'busy' | 'other'
 /** The store could not read or commit. What was to be committed has not happened. */
 export class StoreUnavailable extends BailiwickError {
   readonly code = 'STORE_UNAVAILABLE'
+  /** False after an I/O error: what was written is then unknown until the system is opened again. */
+  readonly retryable: boolean
   readonly fault: StoreFault
 
   constructor(fault: StoreFault, detail: string, options?: ErrorOptions) {
     super(`The store is unavailable (${fault}): ${detail}.`, options)
     this.fault = fault
-  }
-
-  /** After an I/O error the shard has stopped, and what was written is unknown until the system is opened again. */
-  get retryable(): boolean {
-    return this.fault !== 'io'
+    this.retryable = fault !== 'io'
   }
 
   fields(): Record<string, ErrorField> {

@@ -43,7 +43,7 @@ describe('the plan of each statement', () => {
     ['the earliest due timers', timerSql.due, 'SEARCH timer USING INDEX timer_due (due_at<?)'],
     ['the next moment', timerSql.next, 'SCAN timer USING COVERING INDEX timer_due'],
     ['expired outcomes', idempotencySql.expire, 'SEARCH idempotency USING COVERING INDEX idempotency_expiry (expires_at<?)'],
-    ['the outcome for a key', idempotencySql.find, 'SEARCH idempotency USING PRIMARY KEY (scope=? AND key=?)'],
+    ['the outcome for a key', idempotencySql.find, 'SEARCH idempotency USING PRIMARY KEY (key=? AND scope=?)'],
     ['an actor by its name', actorSql.find, 'SEARCH actor USING INDEX sqlite_autoindex_actor_1 (type=? AND key=?)'],
     ['events after a snapshot', journalSql.after, 'SEARCH journal USING PRIMARY KEY (actor=? AND sequence>?)'],
     ['waiting commands by sequence', inboxSql.all, 'SCAN inbox'],

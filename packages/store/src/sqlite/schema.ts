@@ -95,13 +95,14 @@ export const shardSchema: Schema = {
           CHECK ((idempotency_key IS NULL) = (fingerprint IS NULL))
         ) STRICT;
 
+        -- Keys made by one sender often ascend, so key first keeps the rows of a batch together; scope first would scatter them.
         CREATE TABLE idempotency (
           scope TEXT NOT NULL,
           key TEXT NOT NULL,
           fingerprint TEXT NOT NULL,
           outcome TEXT NOT NULL,
           expires_at INTEGER NOT NULL,
-          PRIMARY KEY (scope, key)
+          PRIMARY KEY (key, scope)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX idempotency_expiry ON idempotency (expires_at);
 
