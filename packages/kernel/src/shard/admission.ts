@@ -7,7 +7,7 @@ import type { InboxCommand } from '@bailiwick/store'
 import { MailboxFull } from '../errors.ts'
 import { ToShard } from '../protocol/to-shard.ts'
 import type { CommandMessage, ReadMessage } from '../protocol/to-shard.ts'
-import { Cell } from './cell.ts'
+import { Cell, waitingOf } from './cell.ts'
 import type { Kind, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { Gauge } from './gauges.ts'
@@ -40,7 +40,7 @@ export function readmit(core: ShardCore, row: InboxCommand): boolean {
   const command = kind?.definition.commands.get(row.command)
   if (kind === undefined || command === undefined) return false
   const cell = cellOf(core, kind, row.key)
-  const waiting: Waiting = {
+  const waiting = waitingOf({
     tag: 'tell',
     call: 0,
     cell,
@@ -50,11 +50,7 @@ export function readmit(core: ShardCore, row: InboxCommand): boolean {
     idempotency: row.idempotency,
     at: row.at,
     sequence: row.sequence,
-    isWithdrawn: false,
-    isServed: false,
-    older: undefined,
-    newer: undefined,
-  }
+  })
   cell.openMailbox().restore(waiting.lane, waiting)
   core.waiting.add(waiting)
   core.ready.add(cell)
@@ -72,7 +68,7 @@ export function cellOf(core: ShardCore, kind: Kind, key: string): Cell {
 
 function fromCommand(cell: Cell, message: ReadMessage | CommandMessage, now: number): Waiting {
   const [tag, call, , , command, lane, input, key, fingerprint] = message as CommandMessage // The tag has been looked at.
-  return {
+  return waitingOf({
     tag: tag === ToShard.ask ? 'ask' : 'tell',
     call,
     cell,
@@ -82,16 +78,12 @@ function fromCommand(cell: Cell, message: ReadMessage | CommandMessage, now: num
     idempotency: key === undefined || fingerprint === undefined ? undefined : { key, fingerprint },
     at: now,
     sequence: 0,
-    isWithdrawn: false,
-    isServed: false,
-    older: undefined,
-    newer: undefined,
-  }
+  })
 }
 
 /** Reads wait like a query of normal priority, so that a caller sees what its earlier commands of that priority did. */
 function fromRead(cell: Cell, tag: ReadMessage[0], call: number, now: number): Waiting {
-  return {
+  return waitingOf({
     tag: tag === ToShard.snapshot ? 'snapshot' : 'follow',
     call,
     cell,
@@ -101,9 +93,5 @@ function fromRead(cell: Cell, tag: ReadMessage[0], call: number, now: number): W
     idempotency: undefined,
     at: now,
     sequence: 0,
-    isWithdrawn: false,
-    isServed: false,
-    older: undefined,
-    newer: undefined,
-  }
+  })
 }

@@ -29,6 +29,7 @@ export const Gauge = {
   lateResults: 21,
   recovered: 22,
   stranded: 23,
+  batchedCommands: 24,
 } as const
 
 /** How many numbers the array needs. */

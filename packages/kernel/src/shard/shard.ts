@@ -373,7 +373,7 @@ export class Shard implements HostEvents<Cell> {
     this.#send(batch.volatileAnswers)
     this.#release(batch, () => true)
     if (batch.timersSet.length > 0 || batch.timersCleared.length > 0) this.#timers.arm()
-    if (batch.hasWrites) this.#measure(core.clock.elapsed() - startedAt)
+    if (batch.hasWrites) this.#measure(batch.commands, core.clock.elapsed() - startedAt)
     this.#passivateSpare()
     core.publishGauges()
   }
@@ -471,9 +471,10 @@ export class Shard implements HostEvents<Cell> {
     }
   }
 
-  #measure(commitMs: number): void {
+  #measure(commands: number, commitMs: number): void {
     const { gauges } = this.#core
     this.#core.count(Gauge.batches)
+    this.#core.count(Gauge.batchedCommands, commands)
     this.#core.count(Gauge.commitMs, commitMs)
     gauges[Gauge.commitMsMax] = Math.max(gauges[Gauge.commitMsMax] ?? 0, commitMs)
   }

@@ -47,7 +47,7 @@ export interface SystemStats {
   readonly actionFailures: number
   readonly batches: {
     readonly count: number
-    /** Handled commands per commit, on average. */
+    /** Commands and queries per commit, on average. */
     readonly meanSize: number
     /** Time per commit in milliseconds. */
     readonly meanCommitMs: number
@@ -69,7 +69,6 @@ export interface StatsParts {
 export function statsOf({ epoch, threads, pendingCalls, gauges, now }: StatsParts): SystemStats {
   const sum = (gauge: number): number => gauges.reduce((total, values) => total + (values[gauge] ?? 0), 0)
   const count = sum(Gauge.batches)
-  const handled = sum(Gauge.handled)
   return {
     epoch,
     shards: gauges.length,
@@ -77,7 +76,7 @@ export function statsOf({ epoch, threads, pendingCalls, gauges, now }: StatsPart
     residentActors: sum(Gauge.residentActors),
     pendingCalls,
     lanes: lanesOf(gauges, now),
-    handled,
+    handled: sum(Gauge.handled),
     rejected: sum(Gauge.rejected),
     failed: sum(Gauge.failed),
     full: sum(Gauge.full),
@@ -91,7 +90,7 @@ export function statsOf({ epoch, threads, pendingCalls, gauges, now }: StatsPart
     actionFailures: sum(Gauge.actionFailures),
     batches: {
       count,
-      meanSize: count === 0 ? 0 : handled / count,
+      meanSize: count === 0 ? 0 : sum(Gauge.batchedCommands) / count,
       meanCommitMs: count === 0 ? 0 : sum(Gauge.commitMs) / count,
       maxCommitMs: Math.max(0, ...gauges.map((values) => values[Gauge.commitMsMax] ?? 0)),
     },
