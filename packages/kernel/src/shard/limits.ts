@@ -4,7 +4,7 @@
 export interface ShardLimits {
   /** A batch is committed after so many commands. Default 2,048. */
   readonly batchCommands: number
-  /** A batch is committed after so many milliseconds of work. Default 2. */
+  /** A batch is committed after so many milliseconds of work. Default 5. */
   readonly batchMs: number
   /** Actors kept in memory beyond which the longest idle leave it, even before their `idleMs`. Default 100,000. */
   readonly residentActors: number
@@ -17,7 +17,7 @@ export interface ShardLimits {
 /** The bounds where nothing else is said. */
 export const DEFAULT_LIMITS: ShardLimits = {
   batchCommands: 2_048,
-  batchMs: 2,
+  batchMs: 5,
   residentActors: 100_000,
   waitingCommands: 2_000_000,
   idempotencyTtlMs: 24 * 60 * 60 * 1_000,
