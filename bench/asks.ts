@@ -61,7 +61,7 @@ export async function tells(plan: Plan): Promise<Finding> {
       async () => {
         sent += total
         const startedAt = performance.now()
-        const pending: Promise<void>[] = []
+        const pending: Promise<unknown>[] = []
         for (let each = 0; each < total; each += 1) pending.push(ref.tell.add({ amount: 1 }))
         await Promise.all(pending)
         return (total / (performance.now() - startedAt)) * 1_000

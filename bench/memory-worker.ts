@@ -1,4 +1,5 @@
 /** Hosts actors in its own thread and tells what its heap holds before and after. Run with --expose-gc. */
+import type { ShardStore } from '@bailiwick/store'
 import { TestWorld } from '@bailiwick/testkit'
 import { account } from './actors.ts'
 
@@ -12,20 +13,29 @@ async function heapUsed(): Promise<number> {
   return process.memoryUsage().heapUsed
 }
 
-const world = new TestWorld({
-  wrapStore: (store) => ({
-    ...store,
+/** Keeps nothing, so that only the kernel's own memory is measured. */
+function forgetful(store: ShardStore): ShardStore {
+  return {
     epoch: store.epoch,
-    recover: () => store.recover(),
+    recover: (now) => store.recover(now),
     load: () => undefined,
     outcome: () => undefined,
     dueTimers: () => [],
     nextDueAt: () => undefined,
-    commit: () => undefined,
+    timersOf: () => [],
+    dueCommands: () => [],
+    nextCommandDueAt: () => undefined,
+    outboxTo: () => [],
+    dueEffects: () => [],
+    nextEffectDueAt: () => undefined,
+    deadLetters: () => [],
+    commit: () => ({ effectsCancelled: 0 }),
     expireOutcomes: () => 0,
     close: () => undefined,
-  }),
-})
+  }
+}
+
+const world = new TestWorld({ wrapStore: forgetful })
 const system = await world.open({ actors: [account], limits: { residentActors: count + 1 } })
 await system.actor(account, 'first').ask.deposit({ amount: 1 })
 const before = await heapUsed()

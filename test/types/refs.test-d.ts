@@ -1,5 +1,5 @@
 /** Types from end to end: what must compile, and what must not. Read by the compiler, never run. */
-import type { System } from '@bailiwick/kernel'
+import type { System, TellReceipt } from '@bailiwick/kernel'
 import { command, defineActor, query } from '@bailiwick/kernel'
 import { expectTypeOf, test } from 'vitest'
 import { assign, setup } from 'xstate'
@@ -39,7 +39,7 @@ test('replies are inferred from the reply function and the logic', () => {
   expectTypeOf(ref.ask.deposit({ amount: 1 })).resolves.toEqualTypeOf<string>()
   expectTypeOf(ref.ask.freeze()).resolves.toEqualTypeOf<undefined>()
   expectTypeOf(ref.ask.state()).resolves.toEqualTypeOf<'open' | 'frozen'>()
-  expectTypeOf(ref.tell.deposit({ amount: 1 })).resolves.toEqualTypeOf<void>()
+  expectTypeOf(ref.tell.deposit({ amount: 1 })).resolves.toEqualTypeOf<TellReceipt>()
   expectTypeOf(ref.snapshot()).resolves.toHaveProperty('context').toEqualTypeOf<{ readonly balance: number }>()
 })
 

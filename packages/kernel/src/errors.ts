@@ -2,7 +2,7 @@
  * The kernel's errors, and how any error of Bailiwick crosses a thread.
  *
  * Expected ends of a call that the caller must tell apart are classes here, each with a stable `code`, typed fields
- * and an answer to the question "did it happen?" in its documentation. docs/errors.md lists them all; a test compares
+ * and an answer to the question "did it happen?" in its documentation. docs/outcomes.md lists them all; a test compares
  * that page with `errorClasses`.
  */
 import {
@@ -80,17 +80,22 @@ export class DefinitionNotLoaded extends BailiwickError {
   }
 }
 
+/** What can be full. */
+export type FullScope = 'mailbox' | 'shard' | 'system' | 'outbox'
+
+const FULL_SCOPES: readonly FullScope[] = ['mailbox', 'shard', 'system', 'outbox']
+
 /** A queue is at its bound. The command was not accepted and has no effect. Slow down, then ask again. */
 export class MailboxFull extends BailiwickError {
   readonly code = 'MAILBOX_FULL'
   readonly retryable = true
   readonly actor: string
-  /** Which bound was hit: the actor's mailbox, its shard, or the system's pending calls. */
-  readonly scope: 'mailbox' | 'shard' | 'system'
+  /** Which bound was hit: the actor's mailbox, its shard, the system's pending calls, or the outbox of the sender's shard. */
+  readonly scope: FullScope
   /** The bound, in commands. */
   readonly capacity: number
 
-  constructor(actor: string, scope: 'mailbox' | 'shard' | 'system', capacity: number) {
+  constructor(actor: string, scope: FullScope, capacity: number) {
     super(`The ${scope === 'mailbox' ? `mailbox of ${actor}` : scope} is full: ${capacity} commands are waiting.`)
     this.actor = actor
     this.scope = scope
@@ -123,24 +128,28 @@ export class CommandRejected extends BailiwickError {
   }
 }
 
-/** The logic or the reply function threw. The actor's state is as before the command. Retry helps only if the cause is gone. */
+/**
+ * The logic or the reply function threw: the actor's state is as before the command, and retry helps only if the cause is
+ * gone. Or the machine ended a deferred command with `fail`: what it did before stays, and `retryable` is what it said.
+ */
 export class CommandFailed extends BailiwickError {
   readonly code = 'COMMAND_FAILED'
-  readonly retryable = false
+  readonly retryable: boolean
   readonly actor: string
   readonly command: string
   /** Message of the error that was thrown. */
   readonly reason: string
 
-  constructor(actor: string, command: string, reason: string, options?: ErrorOptions) {
+  constructor(actor: string, command: string, reason: string, options?: ErrorOptions & { readonly retryable?: boolean }) {
     super(`The command "${command}" of ${actor} failed: ${reason}`, options)
     this.actor = actor
     this.command = command
     this.reason = reason
+    this.retryable = options?.retryable ?? false
   }
 
   fields(): Record<string, ErrorField> {
-    return { actor: this.actor, command: this.command, reason: this.reason }
+    return { actor: this.actor, command: this.command, reason: this.reason, retryable: this.retryable }
   }
 }
 
@@ -220,6 +229,102 @@ export class IdempotencyConflict extends BailiwickError {
 
   fields(): Record<string, ErrorField> {
     return { actor: this.actor, command: this.command, key: this.key }
+  }
+}
+
+/**
+ * The same idempotency key is being worked on, and this call's time was over before the answer came. Asking again with
+ * the key joins the work again, or gets its recorded answer.
+ */
+export class CommandInProgress extends BailiwickError {
+  readonly code = 'COMMAND_IN_PROGRESS'
+  readonly retryable = true
+  readonly actor: string
+  readonly command: string
+  readonly key: string
+
+  constructor(actor: string, command: string, key: string) {
+    super(`"${command}" of ${actor} is still being worked on for the idempotency key "${key}".`)
+    this.actor = actor
+    this.command = command
+    this.key = key
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, command: this.command, key: this.key }
+  }
+}
+
+/** A command with a deferred reply got none in the time that its definition allows. What the machine has done, stays; its key is free again. */
+export class ReplyOverdue extends BailiwickError {
+  readonly code = 'REPLY_OVERDUE'
+  readonly retryable = true
+  readonly actor: string
+  readonly command: string
+  readonly withinMs: number
+
+  constructor(actor: string, command: string, withinMs: number) {
+    super(`${actor} gave no reply to "${command}" within ${withinMs} ms.`)
+    this.actor = actor
+    this.command = command
+    this.withinMs = withinMs
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, command: this.command, withinMs: this.withinMs }
+  }
+}
+
+/** A request has come back to an actor that waits for it, and would wait in turn. It had no effect there. Change the design. */
+export class AskCycle extends BailiwickError {
+  readonly code = 'ASK_CYCLE'
+  readonly retryable = false
+  /** The actors of the cycle in the order in which they ask; the first is also the last. */
+  readonly path: readonly string[]
+
+  constructor(path: readonly string[]) {
+    super(`An ask has come back to an actor that waits for it: ${path.join(' → ')}.`)
+    this.path = path
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { path: this.path }
+  }
+}
+
+/** An attempt of an effect took too long. What it did is unknown; a probe is asked before the next, where there is one. */
+export class EffectTimeout extends BailiwickError {
+  readonly code = 'EFFECT_TIMEOUT'
+  readonly retryable = true
+  readonly effect: string
+  readonly timeoutMs: number
+
+  constructor(effect: string, timeoutMs: number) {
+    super(`An attempt of the effect "${effect}" was not done within ${timeoutMs} ms.`)
+    this.effect = effect
+    this.timeoutMs = timeoutMs
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { effect: this.effect, timeoutMs: this.timeoutMs }
+  }
+}
+
+/** A stored message names an actor type, a command or an effect that the system was not opened with. It had no effect. */
+export class UnknownCommand extends BailiwickError {
+  readonly code = 'UNKNOWN_COMMAND'
+  readonly retryable = false
+  readonly actor: string
+  readonly command: string
+
+  constructor(actor: string, command: string) {
+    super(`The system was opened without "${command}" of ${actor}.`)
+    this.actor = actor
+    this.command = command
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, command: this.command }
   }
 }
 
@@ -339,9 +444,11 @@ const list = (fields: Fields, name: string): readonly string[] => {
 export const errorClasses: Readonly<Record<string, (fields: Fields, message: string) => BailiwickError>> = {
   ACTIVATION_FAILED: (f) => new ActivationFailed(text(f, 'actor'), text(f, 'reason')),
   ASK_ABORTED: (f) => new AskAborted(text(f, 'actor'), text(f, 'command'), f['sent'] === true),
+  ASK_CYCLE: (f) => new AskCycle(list(f, 'path')),
   ASK_TIMEOUT: (f) => new AskTimeout(text(f, 'actor'), text(f, 'command'), number(f, 'timeoutMs')),
   BATCH_INVALID: (f) => new BatchInvalid(text(f, 'detail')),
-  COMMAND_FAILED: (f) => new CommandFailed(text(f, 'actor'), text(f, 'command'), text(f, 'reason')),
+  COMMAND_FAILED: (f) => new CommandFailed(text(f, 'actor'), text(f, 'command'), text(f, 'reason'), { retryable: f['retryable'] === true }),
+  COMMAND_IN_PROGRESS: (f) => new CommandInProgress(text(f, 'actor'), text(f, 'command'), text(f, 'key')),
   COMMAND_REJECTED: (f) => new CommandRejected(text(f, 'actor'), text(f, 'command'), text(f, 'state')),
   DEFINITION_NOT_LOADED: (f) => new DefinitionNotLoaded(text(f, 'type'), text(f, 'module'), ''),
   DIRECTORY_IN_USE: (f) =>
@@ -349,22 +456,23 @@ export const errorClasses: Readonly<Record<string, (fields: Fields, message: str
   DIRECTORY_MISSING: (f) => new DirectoryMissing(text(f, 'directory'), ''),
   DIRECTORY_NOT_OURS: (f) => new DirectoryNotOurs(text(f, 'directory'), text(f, 'found')),
   DIRECTORY_NOT_WRITABLE: (f) => new DirectoryNotWritable(text(f, 'directory'), ''),
+  EFFECT_TIMEOUT: (f) => new EffectTimeout(text(f, 'effect'), number(f, 'timeoutMs')),
   FENCED: (f) => new Fenced(number(f, 'epoch'), f['current'] === null ? null : number(f, 'current')),
   IDEMPOTENCY_CONFLICT: (f) => new IdempotencyConflict(text(f, 'actor'), text(f, 'command'), text(f, 'key')),
   INVALID_DEFINITION: (f) => new InvalidDefinition(text(f, 'definition'), text(f, 'field'), ''),
   INVALID_INPUT: (f) => new InvalidInput(text(f, 'operation'), text(f, 'field'), '', list(f, 'issues')),
-  MAILBOX_FULL: (f) => {
-    const scope = f['scope']
-    return new MailboxFull(text(f, 'actor'), scope === 'shard' || scope === 'system' ? scope : 'mailbox', number(f, 'capacity'))
-  },
+  MAILBOX_FULL: (f) =>
+    new MailboxFull(text(f, 'actor'), FULL_SCOPES.find((scope) => scope === f['scope']) ?? 'mailbox', number(f, 'capacity')),
   NOT_SERIALIZABLE: (f) => new NotSerializable(text(f, 'actor'), text(f, 'field'), ''),
   NO_MIGRATION: (f) => new NoMigration(text(f, 'actor'), number(f, 'found'), number(f, 'wanted')),
+  REPLY_OVERDUE: (f) => new ReplyOverdue(text(f, 'actor'), text(f, 'command'), number(f, 'withinMs')),
   SCHEMA_TOO_NEW: (f) => new SchemaTooNew(text(f, 'file'), number(f, 'found'), number(f, 'supported')),
   SHARD_CRASHED: (f) => new ShardCrashed(text(f, 'reason')),
   SLOW_CONSUMER: (f) => new SlowConsumer(text(f, 'actor'), number(f, 'buffered')),
   STORE_DAMAGED: (f) => new StoreDamaged(text(f, 'file'), ''),
   STORE_UNAVAILABLE: (f) => new StoreUnavailable(storeFaultOf(f['fault']), ''),
   SYSTEM_CLOSED: (f) => new SystemClosed(f['sent'] === true),
+  UNKNOWN_COMMAND: (f) => new UnknownCommand(text(f, 'actor'), text(f, 'command')),
 }
 
 function storeFaultOf(value: ErrorField | undefined): StoreFault {

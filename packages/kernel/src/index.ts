@@ -6,13 +6,18 @@ import './node-version.ts'
 export { openSystem } from './system/open-system.ts'
 export { defineActor } from './definition/define-actor.ts'
 export { command, query } from './definition/command.ts'
+export { defineEffect } from './definition/define-effect.ts'
+
+// Actions of an actor's machine
+export { cancelEffect, cancelTimer, effect, fail, postpone, reply, request, setTimer, tell } from './hosting/actions.ts'
 
 // Types of what they answer
 export type { System, CloseOptions, CloseReport } from './system/system.ts'
-export type { OpenSystemOptions, SystemLimits } from './system/open-system.ts'
+export type { AnyEffectDefinition, OpenSystemOptions, SystemLimits } from './system/open-system.ts'
 export type { LaneStats, SystemStats } from './system/stats.ts'
-export type { ActorRef, ActorSnapshot, AskMethods, CallArguments, RefOf, TellMethods } from './system/ref.ts'
-export type { CallOptions } from './system/call.ts'
+export type { ActorRef, ActorSnapshot, AskMethods, CallArguments, RefOf, TellMethods, TellReceipt, TimerView } from './system/ref.ts'
+export type { CallOptions, TellOptions } from './system/call.ts'
+export type { DeadLetter, DeadLetterChoice, DeadLetterFilter, DeadLetters } from './system/dead-letters.ts'
 
 // Types of definitions
 export type {
@@ -28,32 +33,62 @@ export type {
   CommandDefinition,
   CommandKind,
   CommandOptions,
+  DeferredOptions,
   InputOptions,
   NoInput,
   ReplyArguments,
   ReplyFunction,
   ReplyOptions,
 } from './definition/command.ts'
+export type {
+  EffectAttempt,
+  EffectDefinition,
+  EffectOptions as EffectDefinitionOptions,
+  ProbeResult,
+  RetryOptions,
+} from './definition/define-effect.ts'
 export type { ActorKey } from './definition/key.ts'
 export type { Priority } from './shard/lanes.ts'
 
-// Errors
+// Types of actions
+export type {
+  CommandInput,
+  CommandName,
+  EffectOptions,
+  FailArguments,
+  Given,
+  Plain,
+  ReplyOptions as ReplyActionOptions,
+  RequestArguments,
+  TellArguments,
+  TimerArguments,
+  WishAction,
+} from './hosting/actions.ts'
+
+// Outcomes and errors
+export { OUTCOMES, outcomeOf } from './outcomes.ts'
+export type { Outcome } from './outcomes.ts'
 export {
   ActivationFailed,
   AskAborted,
+  AskCycle,
   AskTimeout,
   CommandFailed,
+  CommandInProgress,
   CommandRejected,
   DefinitionNotLoaded,
+  EffectTimeout,
   IdempotencyConflict,
   InvalidDefinition,
   InvalidInput,
   MailboxFull,
   NoMigration,
   NotSerializable,
+  ReplyOverdue,
   ShardCrashed,
   SlowConsumer,
   SystemClosed,
+  UnknownCommand,
 } from './errors.ts'
 export {
   BailiwickError,

@@ -4,20 +4,43 @@
  */
 
 // The interface
-export type { Answer, Batch, ImmediateShardStore, Recovery, ShardLocation, ShardStore, StoreDirectory, Synchronous } from './store.ts'
+export type {
+  Answer,
+  Batch,
+  CommitReport,
+  ImmediateShardStore,
+  Recovery,
+  ShardLocation,
+  ShardStore,
+  StoreDirectory,
+  Synchronous,
+} from './store.ts'
 
 // Rows
 export type {
   ActorChanged,
   ActorCreated,
+  DeadLetter,
+  DeadLetterFilter,
+  DueEffect,
   DueTimer,
+  Effect,
+  EffectCancelled,
+  EffectDelayed,
+  InboxChange,
   InboxCommand,
   JournalEntry,
   JournalTrim,
+  Link,
+  LinkMark,
+  OpenCall,
+  OutboxMessage,
   OutcomeRecorded,
   StoredActor,
+  StoredOpenCall,
   StoredOutcome,
   TimerCleared,
+  TimerRestart,
   TimerSet,
 } from './store.ts'
 

@@ -11,10 +11,13 @@ export function actorNumberOf(batch: Batch): number {
   return mark
 }
 
-/** The largest inbox sequence that a batch accepts, 0 if it accepts none. */
-export function inboxSequenceOf(batch: Batch): number {
+/** The largest sequence among a batch's commands, open calls, effects and dead letters, 0 if it has none of them. */
+export function sequenceOf(batch: Batch): number {
   let mark = 0
   for (const command of batch.accepted) if (command.sequence > mark) mark = command.sequence
+  for (const call of batch.callsOpened) if (call.sequence > mark) mark = call.sequence
+  for (const effect of batch.effects) if (effect.sequence > mark) mark = effect.sequence
+  for (const letter of batch.deadLetters) if (letter.sequence > mark) mark = letter.sequence
   return mark
 }
 

@@ -21,6 +21,20 @@ export interface StoredActor {
   readonly snapshot: string
   /** Encoded events after the snapshot, in order, with sequences revision+1, revision+2, …; empty unless the actor is journaled. */
   readonly events: readonly string[]
+  /** The actor's open calls, by sequence. */
+  readonly openCalls: readonly StoredOpenCall[]
+}
+
+/** A call that an actor has taken and not yet answered, or has made and awaits the answer of. The store does not tell them apart. */
+export interface StoredOpenCall {
+  readonly sequence: number
+  /** The encoded call. */
+  readonly detail: string
+}
+
+/** An open call of an actor. The actor must exist. */
+export interface OpenCall extends StoredOpenCall {
+  readonly actor: number
 }
 
 /** The first snapshot of an actor. Its number must be new, its type and key too. */
@@ -76,6 +90,17 @@ export interface InboxCommand {
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | undefined
   /** Wall time of acceptance in milliseconds since 1970. */
   readonly at: number
+  /** Wall time before which it is not to be handled; `undefined` for at once. */
+  readonly dueAt: number | undefined
+  /** What else belongs to it, encoded; `undefined` for most. */
+  readonly detail: string | undefined
+}
+
+/** An edit of a waiting command. One that is no longer in the inbox is passed over. */
+export interface InboxChange {
+  readonly sequence: number
+  readonly input: string
+  readonly detail: string | undefined
 }
 
 /** The recorded outcome of a command that had an idempotency key. */
@@ -104,7 +129,19 @@ export interface TimerSet {
   readonly dueAt: number
   /** The encoded event that the actor gets. */
   readonly event: string
+  /** The delay that it was set with, in milliseconds; what `restart` begins again. */
+  readonly delayMs: number
+  /** For a periodic timer the time from tick to tick in milliseconds; 0 for one that fires once. The store only keeps it. */
+  readonly everyMs: number
+  /** What a restart of the shard does to it. */
+  readonly onRestart: TimerRestart
 }
+
+/**
+ * What the next `recover` does to a timer: `deadline` leaves it alone; `remaining` moves it by the time since the last
+ * commit or `recover`, unless it was due by then; `restart` begins its delay anew.
+ */
+export type TimerRestart = 'deadline' | 'remaining' | 'restart'
 
 /** Clears a timer: whatever its generation, or only the given one. */
 export interface TimerCleared {
@@ -119,6 +156,108 @@ export interface DueTimer extends TimerSet {
   readonly key: string
 }
 
+/** A message promised to an actor of another shard. */
+export interface OutboxMessage {
+  /** Index of the shard that it is for. */
+  readonly peer: number
+  /** Position among all messages to this peer: 1, 2, 3, … without a gap, never reused. */
+  readonly sequence: number
+  /** The encoded message. */
+  readonly message: string
+}
+
+/** How far the messages between this shard and a peer have come, up to and including a sequence. */
+export interface LinkMark {
+  readonly peer: number
+  readonly through: number
+}
+
+/** Both directions between this shard and a peer. */
+export interface Link {
+  readonly peer: number
+  /** Sequence of the last message promised to the peer; 0 for none ever. Kept when the messages are gone. */
+  readonly sent: number
+  /** Sequence of the last message admitted from the peer; 0 for none ever. */
+  readonly received: number
+}
+
+/** An effect promised to the outside world. */
+export interface Effect {
+  /** Unique in the shard for ever. */
+  readonly sequence: number
+  /** Name of the effect's definition. */
+  readonly name: string
+  /** The key under which the outside world hears of it, the same at every attempt. */
+  readonly idempotencyKey: string
+  /** The actor that wants it. */
+  readonly type: string
+  readonly key: string
+  /** The actor's own name for it, by which it can be cancelled; `undefined` where it gave none. */
+  readonly label: string | undefined
+  /** The encoded input. */
+  readonly input: string
+  /** What else belongs to it, encoded. */
+  readonly detail: string | undefined
+  /** Wall time before which it is not to be tried. */
+  readonly dueAt: number
+  /** How many attempts were claimed so far. */
+  readonly attempts: number
+}
+
+/** An effect whose time has come. */
+export interface DueEffect extends Effect {
+  /** True if its last attempt was claimed and nothing was recorded since: what it did is unknown. */
+  readonly isClaimed: boolean
+}
+
+/** An effect that goes back to wait for another attempt. */
+export interface EffectDelayed {
+  readonly sequence: number
+  readonly dueAt: number
+  /** The encoded error of the last attempt. */
+  readonly detail: string | undefined
+}
+
+/** Cancels an actor's effect by its label, if it is not claimed. */
+export interface EffectCancelled {
+  readonly type: string
+  readonly key: string
+  readonly label: string
+}
+
+/** A command or an effect that could not be handled, kept with the reason. */
+export interface DeadLetter {
+  /** Unique in the shard for ever; larger is later. */
+  readonly sequence: number
+  readonly type: string
+  readonly key: string
+  /** Name of the command, or of the effect. */
+  readonly command: string
+  readonly reason: string
+  /** The encoded error. */
+  readonly error: string
+  /** The encoded input. */
+  readonly input: string
+  /** The natural key of the command, by which a later edit finds it. */
+  readonly naturalKey: string | undefined
+  /** What else is needed to try it again, encoded. */
+  readonly detail: string
+  /** Wall time in milliseconds since 1970. */
+  readonly at: number
+}
+
+/** Which dead letters are meant. Every field that is given must match. */
+export interface DeadLetterFilter {
+  readonly sequence?: number
+  readonly type?: string
+  readonly key?: string
+  readonly command?: string
+  readonly reason?: string
+  readonly naturalKey?: string
+  /** Only those with a smaller sequence: for reading on. */
+  readonly before?: number
+}
+
 /**
  * What is committed together: one transaction, one fsync, fenced by the epoch of the shard that commits.
  * Applied in the order of the fields; within a field in the order of the array.
@@ -131,11 +270,42 @@ export interface Batch {
   readonly journal: readonly JournalEntry[]
   readonly journalTrims: readonly JournalTrim[]
   readonly accepted: readonly InboxCommand[]
+  readonly inboxChanges: readonly InboxChange[]
   /** Sequences of inbox commands that are finished. One that is not in the inbox is passed over: finishing twice is finishing once. */
   readonly finished: readonly number[]
   readonly outcomes: readonly OutcomeRecorded[]
   readonly timersCleared: readonly TimerCleared[]
   readonly timersSet: readonly TimerSet[]
+  /** Calls that are new, or have a new detail. */
+  readonly callsOpened: readonly OpenCall[]
+  /** Sequences of open calls that are settled. One that is not open is passed over. */
+  readonly callsClosed: readonly number[]
+  /** Each raises the mark `sent` of its peer to its own sequence. */
+  readonly outbox: readonly OutboxMessage[]
+  /** Messages that their peer has: they are deleted. */
+  readonly delivered: readonly LinkMark[]
+  /** Messages of peers that this batch admits: each raises the mark `received`, never lowers it. */
+  readonly received: readonly LinkMark[]
+  readonly effectsCancelled: readonly EffectCancelled[]
+  readonly effects: readonly Effect[]
+  /** Sequences of effects that are about to be tried: each counts one more attempt, and is due no more until it is settled or the shard recovers. */
+  readonly effectsClaimed: readonly number[]
+  readonly effectsDelayed: readonly EffectDelayed[]
+  /** Sequences of effects that are done, or given up. */
+  readonly effectsSettled: readonly number[]
+  readonly deadLetters: readonly DeadLetter[]
+  /** Sequences of dead letters that were replayed or discarded. */
+  readonly deadLettersRemoved: readonly number[]
+  /** How many of the oldest dead letters go, after the new ones were added. */
+  readonly deadLettersTrimmed: number
+  /** After a batch that records outcomes at most so many records are kept; the ones that expire first go. */
+  readonly outcomesMax: number
+}
+
+/** What only the store can tell of a commit. */
+export interface CommitReport {
+  /** How many effects were really cancelled: those that existed and were not claimed. */
+  readonly effectsCancelled: number
 }
 
 /** What a shard needs to know before it serves its first command. Its size depends on waiting commands, never on actors. */
@@ -146,8 +316,14 @@ export interface Recovery {
   readonly nextInboxSequence: number
   /** The generation that the next timer setting gets; larger than any ever used. */
   readonly nextTimerGeneration: number
-  /** Commands accepted but not finished, by sequence. */
+  /** Commands accepted but not finished and without a `dueAt`, by sequence. */
   readonly inbox: readonly InboxCommand[]
+  /** Every peer that this shard ever had to do with. */
+  readonly links: readonly Link[]
+  /** How many dead letters there are. */
+  readonly deadLetters: number
+  /** How many effects and messages to other shards are promised and not delivered. */
+  readonly outboxSize: number
   /** `at` of the last committed batch, 0 if there is none: wall time must not run behind it. */
   readonly committedAt: number
 }
@@ -157,8 +333,12 @@ export interface ShardStore {
   /** Fencing token: larger than that of every earlier owner of this shard. */
   readonly epoch: number
 
-  /** Reads what is needed to serve. Throws `StoreDamaged` or `StoreUnavailable`. */
-  recover(): Answer<Recovery>
+  /**
+   * Reads what is needed to serve, after two changes, fenced like a commit: effects that were claimed are due again, with
+   * `isClaimed`, and timers are moved by their `onRestart`. Called once, before anything else, with the wall time.
+   * Throws `StoreDamaged`, `StoreUnavailable` or `Fenced`.
+   */
+  recover(now: number): Answer<Recovery>
 
   /** Reads one actor; `undefined` if it was never committed. Throws `StoreDamaged` or `StoreUnavailable`. */
   load(type: string, key: string): Answer<StoredActor | undefined>
@@ -172,12 +352,33 @@ export interface ShardStore {
   /** The earliest `dueAt` of all timers, `undefined` if there are none. */
   nextDueAt(): Answer<number | undefined>
 
+  /** The timers of one actor, by name. */
+  timersOf(type: string, key: string): Answer<readonly TimerSet[]>
+
+  /** Inbox commands with `dueAt <= now`, the earliest first (by dueAt, then sequence), at most `limit`. Reading changes nothing. */
+  dueCommands(now: number, limit: number): Answer<readonly InboxCommand[]>
+
+  /** The earliest `dueAt` of all inbox commands that have one, `undefined` if none has. */
+  nextCommandDueAt(): Answer<number | undefined>
+
+  /** Messages to a peer with a sequence larger than `after`, by sequence, at most `limit`. */
+  outboxTo(peer: number, after: number, limit: number): Answer<readonly OutboxMessage[]>
+
+  /** Effects of one name with `dueAt <= now` that are not claimed since `recover`, the earliest first (by dueAt, then sequence), at most `limit`. */
+  dueEffects(name: string, now: number, limit: number): Answer<readonly DueEffect[]>
+
+  /** The earliest `dueAt` of all effects of a name that are not claimed since `recover`; `undefined` if there are none. */
+  nextEffectDueAt(name: string): Answer<number | undefined>
+
+  /** Dead letters that match, the latest first, at most `limit`. */
+  deadLetters(filter: DeadLetterFilter, limit: number): Answer<readonly DeadLetter[]>
+
   /**
    * Commits a batch wholly or not at all; when it returns (or resolves), the batch is durable.
    * Throws `Fenced` if a newer owner exists, `StoreUnavailable` or `StoreDamaged` if it could not commit, `BatchInvalid`
    * if the batch contradicts itself or the store; in each case nothing of the batch has happened and the store goes on.
    */
-  commit(batch: Batch): Answer<void>
+  commit(batch: Batch): Answer<CommitReport>
 
   /** Deletes up to `limit` outcome records that have expired at `now`; answers how many. Fenced like a commit. */
   expireOutcomes(now: number, limit: number): Answer<number>

@@ -75,7 +75,7 @@ describe('a damaged file', () => {
 
   test('a page in the middle that was overwritten is damage', () => {
     const { directory, file } = closedStore()
-    overwrite(file, 20 * 4_096, Buffer.alloc(4_096, 0xff))
+    overwrite(file, 40 * 4_096, Buffer.alloc(4_096, 0xff))
     expectDamaged(directory, file)
   })
 
@@ -102,7 +102,7 @@ describe('a damaged file', () => {
 
   test('damage in a shard leaves the other shards usable', () => {
     const { directory, file } = closedStore()
-    overwrite(file, 20 * 4_096, Buffer.alloc(4_096, 0xff))
+    overwrite(file, 40 * 4_096, Buffer.alloc(4_096, 0xff))
     const owned = open(directory)
     expect(refusal(() => owned.open(0))).toMatchObject({ code: 'STORE_DAMAGED' })
     owned.open(1).commit(batch({ created: [account(1)] }))
@@ -116,7 +116,7 @@ describe('a damaged file', () => {
     for (let number = 1; number <= 40; number += 1) shard.commit(batch({ created: [account(number, `"${'x'.repeat(1_000_000)}"`)] }))
     shard.close()
     const { file } = owned.shard(0)
-    overwrite(file, 20 * 4_096, Buffer.alloc(statSync(file).size - 20 * 4_096, 0xff))
+    overwrite(file, 40 * 4_096, Buffer.alloc(statSync(file).size - 40 * 4_096, 0xff))
     const damaged = owned.open(0)
     expect(refusal(() => damaged.load('account', '40'))).toMatchObject({ code: 'STORE_DAMAGED', file })
   })

@@ -13,14 +13,14 @@ describe('a disk that is full', () => {
     const owned = open(temporaryDirectory())
     const shard = openShard(owned.shard(0), { fileBytesMax: 256 * 1_024 })
     shard.commit(batch({ created: [account(1)] }))
-    const before = shard.recover()
+    const before = shard.recover(1_000)
     const many = Array.from({ length: 20 }, (_, index) => account(index + 2, large))
     const change = { number: 1, revision: 2, version: 1, snapshot: '"changed"' }
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const refused = refusal(() => shard.commit(batch({ at: 9_000, created: many, changed: [change] })))
       expect(refused).toMatchObject({ code: 'STORE_UNAVAILABLE', fault: 'full', retryable: true })
     }
-    expect(shard.recover()).toEqual(before)
+    expect(shard.recover(1_000)).toEqual(before)
     expect(shard.load('account', '1')).toMatchObject({ revision: 1 })
     expect(shard.load('account', '2')).toBeUndefined()
     shard.commit(batch({ created: [account(2)], changed: [change] }))

@@ -88,7 +88,7 @@ describe('what a killed owner leaves', () => {
     const rest = await remainder(owner.line)
     acknowledged = rest ?? acknowledged
     const shard = open(directory, { shards: 1 }).open(0)
-    const recovery = shard.recover()
+    const recovery = shard.recover(1_000)
     expect(recovery.nextActorNumber - 1).toBeGreaterThanOrEqual(acknowledged)
     expect(recovery.nextActorNumber - 1).toBeLessThanOrEqual(acknowledged + 1)
     expect(recovery.committedAt).toBe(recovery.nextActorNumber - 1)

@@ -8,7 +8,10 @@
 import type { Answer, StoreDirectory } from '@bailiwick/store'
 import { actorScenarios } from './store-conformance/actors.ts'
 import { commitScenarios } from './store-conformance/commits.ts'
+import { deadLetterScenarios } from './store-conformance/dead-letters.ts'
+import { effectScenarios } from './store-conformance/effects.ts'
 import { inboxScenarios } from './store-conformance/inbox.ts'
+import { linkScenarios } from './store-conformance/links.ts'
 import { outcomeScenarios } from './store-conformance/outcomes.ts'
 import { ownershipScenarios } from './store-conformance/ownership.ts'
 import type { Scenarios } from './store-conformance/scenario.ts'
@@ -38,6 +41,9 @@ const chapters: Readonly<Record<string, Scenarios>> = {
   inbox: inboxScenarios,
   outcomes: outcomeScenarios,
   timers: timerScenarios,
+  links: linkScenarios,
+  effects: effectScenarios,
+  'dead letters': deadLetterScenarios,
   ownership: ownershipScenarios,
 }
 

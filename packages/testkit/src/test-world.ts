@@ -7,6 +7,7 @@ import type { InlineThread, Seams, ThreadPlan } from '@bailiwick/kernel/seams'
 import { createMemoryDisk, openMemoryDirectory, openMemoryShard } from '@bailiwick/store'
 import type { MemoryDisk, ShardStore } from '@bailiwick/store'
 import type { OpenSystemOptions, System } from '@bailiwick/kernel'
+import { seededRandom } from './seeded-random.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 /** How a world is made. */
@@ -15,6 +16,8 @@ export interface TestWorldOptions {
   readonly shards?: number
   /** Wall time at the beginning, in milliseconds since 1970. Default: the first of January 2030. */
   readonly startAt?: number
+  /** Seed of everything that is left to chance, such as the jitter of waits. Default 1. */
+  readonly seed?: number
   /** Stands between the kernel and each shard's store, to delay it or make it fail. */
   readonly wrapStore?: (store: ShardStore) => ShardStore
 }
@@ -30,6 +33,7 @@ export class TestWorld {
   readonly reported: unknown[] = []
   readonly #shards: number
   readonly #wrapStore: (store: ShardStore) => ShardStore
+  readonly #random: () => number
   readonly #systems: System[] = []
   #threads: InlineThread[] = []
 
@@ -37,6 +41,7 @@ export class TestWorld {
     this.clock = new VirtualClock(options.startAt)
     this.#shards = options.shards ?? 1
     this.disk = createMemoryDisk({ shards: this.#shards })
+    this.#random = seededRandom(options.seed ?? 1)
     this.#wrapStore = options.wrapStore ?? ((store) => store)
   }
 
@@ -83,7 +88,13 @@ export class TestWorld {
       scheduler,
       stores: { openShard, openDirectory: () => this.#openDirectory() },
       startThread: (plan: ThreadPlan) => {
-        const thread = startInlineThread(plan, { clock, scheduler, stores: { openShard }, report: (error) => this.reported.push(error) })
+        const thread = startInlineThread(plan, {
+          clock,
+          scheduler,
+          random: this.#random,
+          stores: { openShard },
+          report: (error) => this.reported.push(error),
+        })
         this.#threads.push(thread)
         return thread
       },

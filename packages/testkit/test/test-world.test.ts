@@ -176,7 +176,11 @@ describe('time', () => {
 
   test('an ask without an answer ends with AskTimeout after exactly its time', async () => {
     const { world, open } = setUp({
-      wrapStore: (store) => ({ ...laterStore(store, () => 1), recover: () => store.recover(), commit: () => new Promise(() => undefined) }),
+      wrapStore: (store) => ({
+        ...laterStore(store, () => 1),
+        recover: (now) => store.recover(now),
+        commit: () => new Promise(() => undefined),
+      }),
     })
     const system = await open()
     let outcome: unknown

@@ -32,7 +32,12 @@ export interface CommandDefinition<Kind extends CommandKind, Given, Input, Reply
   readonly kind: Kind
   readonly input: z.ZodType<Input, Given> | undefined
   readonly priority: Priority
-  readonly reply: ReplyFunction<Snapshot, Input, Reply> | undefined
+  /** How the answer is computed; `deferred` if an action of the machine gives it, now or later; `undefined` for none. */
+  readonly reply: ReplyFunction<Snapshot, Input, Reply> | 'deferred' | undefined
+  /** Schema of a deferred reply. */
+  readonly output: z.ZodType<Reply> | undefined
+  /** How long a deferred reply may take, in milliseconds. */
+  readonly replyWithinMs: number
 }
 
 /** `command`: the logic takes it as an event. `query`: only the reply is computed, the logic sees nothing. */
@@ -61,6 +66,20 @@ export interface ReplyOptions<Input, Reply, Snapshot> {
   readonly reply: ReplyFunction<Snapshot, Input, Reply>
 }
 
+/** Options of a command that is answered by the action `reply`, in the same transition or a later one. */
+export interface DeferredOptions<Reply> {
+  readonly reply: 'deferred'
+  /** Schema of the reply. Without it any JSON value is taken. */
+  readonly output?: z.ZodType<Reply>
+  /**
+   * After so many milliseconds without an answer the command ends with `ReplyOverdue`, its idempotency key is free again,
+   * and a later reply is counted as late. Default 3,600,000: one hour.
+   */
+  readonly replyWithinMs?: number
+}
+
+const REPLY_WITHIN_MS = 3_600_000
+
 /** Input of a command that was declared without a schema. */
 export type NoInput = object
 
@@ -72,6 +91,14 @@ export type NoInput = object
 export function command<Given extends object, Input extends object, Reply, Snapshot = unknown>(
   options: CommandOptions & InputOptions<Given, Input> & ReplyOptions<Input, Reply, Snapshot>,
 ): CommandBuilder<'command', Given, Input, Reply, Snapshot>
+export function command<Given extends object, Input extends object, Reply = unknown, Snapshot = unknown>(
+  // oxlint-disable-next-line typescript/unified-signatures -- joined, a wrong reply would be explained in terms of both forms.
+  options: CommandOptions & InputOptions<Given, Input> & DeferredOptions<Reply>,
+): CommandBuilder<'command', Given, Input, Reply, Snapshot>
+export function command<Reply = unknown, Snapshot = unknown>(
+  // oxlint-disable-next-line typescript/unified-signatures -- as above.
+  options: CommandOptions & DeferredOptions<Reply>,
+): CommandBuilder<'command', NoInput, NoInput, Reply, Snapshot>
 export function command<Given extends object, Input extends object, Snapshot = unknown>(
   options: CommandOptions & InputOptions<Given, Input>,
 ): CommandBuilder<'command', Given, Input, undefined, Snapshot>
@@ -80,9 +107,19 @@ export function command<Reply, Snapshot = unknown>(
 ): CommandBuilder<'command', NoInput, NoInput, Reply, Snapshot>
 export function command<Snapshot = unknown>(options?: CommandOptions): CommandBuilder<'command', NoInput, NoInput, undefined, Snapshot>
 export function command<Given, Input, Reply, Snapshot>(
-  options: CommandOptions & Partial<InputOptions<Given, Input> & ReplyOptions<Input, Reply, Snapshot>> = {},
+  options: CommandOptions &
+    Partial<InputOptions<Given, Input>> &
+    (Partial<ReplyOptions<Input, Reply, Snapshot>> | DeferredOptions<Reply>) = {},
 ): CommandBuilder<'command', Given, Input, Reply, Snapshot> {
-  return (name) => ({ name, kind: 'command', input: options.input, priority: options.priority ?? 'normal', reply: options.reply })
+  return (name) => ({
+    name,
+    kind: 'command',
+    input: options.input,
+    priority: options.priority ?? 'normal',
+    reply: options.reply,
+    output: 'output' in options ? options.output : undefined,
+    replyWithinMs: ('replyWithinMs' in options ? options.replyWithinMs : undefined) ?? REPLY_WITHIN_MS,
+  })
 }
 
 /** Declares a query: its reply is computed on the current state. It changes nothing, and its answer leaves after the commits before it. */
@@ -95,5 +132,13 @@ export function query<Reply, Snapshot = unknown>(
 export function query<Given, Input, Reply, Snapshot>(
   options: CommandOptions & Partial<InputOptions<Given, Input>> & ReplyOptions<Input, Reply, Snapshot>,
 ): CommandBuilder<'query', Given, Input, Reply, Snapshot> {
-  return (name) => ({ name, kind: 'query', input: options.input, priority: options.priority ?? 'normal', reply: options.reply })
+  return (name) => ({
+    name,
+    kind: 'query',
+    input: options.input,
+    priority: options.priority ?? 'normal',
+    reply: options.reply,
+    output: undefined,
+    replyWithinMs: REPLY_WITHIN_MS,
+  })
 }

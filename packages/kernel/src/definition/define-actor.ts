@@ -4,6 +4,7 @@
  * A definition is plain data and functions. It starts nothing, and it is the same object in the calling thread, where
  * inputs are validated, and in the shard's thread, where the logic runs; the shard finds it through `module`.
  */
+import type { TimerRestart } from '@bailiwick/store'
 import type { AnyActorLogic, EventFromLogic, InputFrom, SnapshotFrom } from 'xstate'
 import { InvalidDefinition } from '../errors.ts'
 import { PRIORITIES } from '../shard/lanes.ts'
@@ -39,6 +40,11 @@ export interface ActorOptions<Type extends string, Logic extends AnyActorLogic, 
   /** XState input for the first activation of a key. Runs once per actor; a throw makes the activation fail. */
   readonly input?: (args: { readonly key: ActorKey }) => InputFrom<Logic>
   readonly mailbox?: MailboxOptions
+  /**
+   * What a restart of the shard does to the actor's timers, `after` and delayed `raise` included: keep their `deadline`,
+   * go on with the time that was `remaining` at the shard's last commit, or `restart` their delay. Default `deadline`.
+   */
+  readonly timers?: TimerRestart
   /** An actor idle for so long leaves memory; its state stays in the store. Default 60,000. */
   readonly idleMs?: number
   /** Version of the logic, stored with each snapshot; a whole number from 1. Default 1. */
@@ -83,6 +89,7 @@ export interface ActorDefinition<Type extends string = string, Snapshot = unknow
   readonly commands: ReadonlyMap<string, AnyCommand>
   readonly input: ((args: { readonly key: ActorKey }) => unknown) | undefined
   readonly mailbox: Required<MailboxOptions>
+  readonly timers: TimerRestart
   readonly idleMs: number
   readonly version: number
   readonly migrate: Readonly<Record<number, (snapshot: unknown) => unknown>>
@@ -96,6 +103,7 @@ export interface ActorDefinition<Type extends string = string, Snapshot = unknow
 // oxlint-disable-next-line typescript/no-explicit-any -- the reply's argument is contravariant; the kernel only ever passes what it validated.
 export type AnyCommand = CommandDefinition<CommandKind, any, any, unknown, any>
 
+const TIMER_RESTARTS: ReadonlySet<string> = new Set(['deadline', 'remaining', 'restart'])
 const PERSISTENCES: ReadonlySet<string> = new Set(['snapshot', 'journal'])
 
 /** Marks definitions, so that a shard can find them among the exports of a module, also across copies of this package. */
@@ -124,6 +132,8 @@ export function defineActor<
   check(type, PERSISTENCES.has(persist), 'persist', 'must be "snapshot" or "journal"')
   check(type, !(isVolatile && options.persist !== undefined), 'persist', 'has no meaning for a volatile actor')
   check(type, options.journal === undefined || persist === 'journal', 'journal', 'needs persist: "journal"')
+  const timers = options.timers ?? 'deadline'
+  check(type, TIMER_RESTARTS.has(timers), 'timers', 'must be "deadline", "remaining" or "restart"')
   const definition: ActorDefinition<Type, SnapshotFrom<Logic>, Commands> & { readonly [DEFINITION]: true } = {
     [DEFINITION]: true,
     type,
@@ -135,6 +145,7 @@ export function defineActor<
       capacity: wholeNumber(type, 'mailbox.capacity', options.mailbox?.capacity ?? 10_000, 1),
       starvationBound: wholeNumber(type, 'mailbox.starvationBound', options.mailbox?.starvationBound ?? 64, 1),
     },
+    timers,
     idleMs: wholeNumber(type, 'idleMs', options.idleMs ?? 60_000, 0),
     version: wholeNumber(type, 'version', options.version ?? 1, 1),
     migrate: migrationsOf(type, options.migrate ?? {}),
@@ -149,9 +160,14 @@ export function defineActor<
 
 /** What of a definition must be the same in every thread: everything that can be compared. */
 export function fingerprintOf(definition: ActorDefinition): string {
-  const commands = [...definition.commands.values()].map((entry) => [entry.name, entry.kind, entry.priority, entry.reply !== undefined])
-  const { type, mailbox, idleMs, version, persist, journal } = definition
-  return JSON.stringify({ type, commands, mailbox, idleMs, version, persist, journal })
+  const commands = [...definition.commands.values()].map((entry) => [
+    entry.name,
+    entry.kind,
+    entry.priority,
+    entry.reply === 'deferred' ? entry.replyWithinMs : entry.reply !== undefined,
+  ])
+  const { type, mailbox, timers, idleMs, version, persist, journal } = definition
+  return JSON.stringify({ type, commands, mailbox, timers, idleMs, version, persist, journal })
 }
 
 function check(definition: string, holds: boolean, field: string, detail: string): void {
@@ -192,7 +208,12 @@ function commandsOf(type: string, builders: Readonly<Record<string, (name: strin
   const commands = new Map<string, AnyCommand>()
   for (const [name, builder] of Object.entries(builders)) {
     check(type, typeof builder === 'function', `commands.${name}`, 'must be made by command() or query()')
-    check(type, name !== '' && name !== 'then' && !name.startsWith('xstate.'), `commands.${name}`, 'is a name that cannot be a command')
+    check(
+      type,
+      name !== '' && name !== 'then' && !name.startsWith('xstate.') && !name.startsWith('bailiwick.'),
+      `commands.${name}`,
+      'is a name that cannot be a command',
+    )
     const definition = builder(name)
     check(type, PRIORITIES.includes(definition.priority), `commands.${name}.priority`, `must be one of ${PRIORITIES.join(', ')}`)
     check(
@@ -201,6 +222,14 @@ function commandsOf(type: string, builders: Readonly<Record<string, (name: strin
       `commands.${name}.input`,
       'must be a zod schema',
     )
+    const { reply, replyWithinMs } = definition
+    check(
+      type,
+      reply === undefined || reply === 'deferred' || typeof reply === 'function',
+      `commands.${name}.reply`,
+      'must be a function or "deferred"',
+    )
+    check(type, Number.isFinite(replyWithinMs) && replyWithinMs > 0, `commands.${name}.replyWithinMs`, 'must be a positive number')
     commands.set(name, definition)
   }
   check(type, commands.size > 0, 'commands', 'must name at least one command')

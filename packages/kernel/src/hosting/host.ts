@@ -5,11 +5,24 @@
  * A host computes; it never does. A transition answers the next snapshot and, as data, what the logic wants: timers,
  * and actions that the shard has run only after the commit.
  */
+import type { TimerRestart } from '@bailiwick/store'
 import type { ActorKey } from '../definition/key.ts'
+import type { Wish } from './wish.ts'
 
 /** A timer that the logic wants set or cancelled, in the order in which it said so. */
 export type TimerWish =
-  | { readonly kind: 'set'; readonly name: string | undefined; readonly event: EventLike; readonly delayMs: number }
+  | {
+      readonly kind: 'set'
+      readonly name: string | undefined
+      readonly event: EventLike
+      readonly delayMs: number
+      /** Wall time at which it is due; `undefined` for `delayMs` from now. */
+      readonly at?: number | undefined
+      /** Time from tick to tick: positive on a fixed grid, negative from the handling of one tick to the next, 0 for once. Default 0. */
+      readonly everyMs?: number | undefined
+      /** Default: that of the definition. */
+      readonly onRestart?: TimerRestart | undefined
+    }
   | { readonly kind: 'cancel'; readonly name: string }
 
 /** An event of the logic. */
@@ -24,6 +37,8 @@ export interface Step {
   /** False if the present state does not take the event; then nothing else of the step counts. */
   readonly isAccepted: boolean
   readonly timers: readonly TimerWish[]
+  /** What it wants of other actors, its callers and the outside world, in order. */
+  readonly wishes: readonly Wish[]
   /** Actions to run after the commit, in order. */
   readonly actions: readonly unknown[]
 }

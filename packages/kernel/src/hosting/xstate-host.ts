@@ -2,8 +2,8 @@
  * Hosts XState v5 logic: the kernel is the interpreter.
  *
  * 1. The logic's own `transition(snapshot, event, scope)` runs in one long-lived scope per type. While it runs, the
- *    scope collects: delayed raises and cancels become timer wishes, every other action is kept with its parameters
- *    already resolved. Nothing executes.
+ *    scope collects: delayed raises and cancels become timer wishes, the kernel's own actions (`actions.ts`) become
+ *    wishes, every other action is kept with its parameters already resolved. Nothing executes.
  * 2. After the commit the shard hands the kept actions back to `release`, which points the scope at the actor again
  *    and executes them the way XState would: actions first, what they deferred (starting and stopping children) after.
  * 3. Whether the state took the event is read from the first microstep that XState reports, so no guard runs twice.
@@ -16,9 +16,12 @@ import { messageOf } from '../errors.ts'
 import type { EventLike, Host, HostClock, Hosted, HostEvents, SnapshotLike, SnapshotView, Step, TimerWish } from './host.ts'
 import { HostedActor, printLog } from './xstate-actor.ts'
 import type { ActorPort } from './xstate-actor.ts'
+import { wishOf } from './wish.ts'
+import type { Wish } from './wish.ts'
 
 const NO_ACTIONS: readonly unknown[] = []
 const NO_TIMERS: readonly TimerWish[] = []
+const NO_WISHES: readonly Wish[] = []
 
 /** Interprets one XState v5 logic for all its actors on one shard. */
 export class XStateHost<Owner> implements Host<Owner>, ActorPort {
@@ -28,6 +31,7 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
   readonly #scope: Scope
   #actions: ExecutableActionObject[] = []
   #timers: TimerWish[] = []
+  #wishes: Wish[] = []
   #event: EventLike | undefined
   #isAccepted = true
 
@@ -61,7 +65,7 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
   transition(hosted: Hosted, event: EventLike): Step {
     const actor = hosted as HostedActor
     const { snapshot } = actor
-    if (snapshot.status !== 'active') return { snapshot, isAccepted: false, timers: NO_TIMERS, actions: NO_ACTIONS }
+    if (snapshot.status !== 'active') return { snapshot, isAccepted: false, timers: NO_TIMERS, wishes: NO_WISHES, actions: NO_ACTIONS }
     this.#begin(actor, event)
     return this.#end(this.#logic.transition(snapshot, event, this.#scope.asXState) as SnapshotLike)
   }
@@ -134,6 +138,7 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
   #begin(actor: HostedActor, event: EventLike | undefined): void {
     this.#actions = []
     this.#timers = []
+    this.#wishes = []
     this.#event = event
     this.#isAccepted = true
     this.#scope.actor = actor
@@ -144,6 +149,7 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
       snapshot,
       isAccepted: this.#isAccepted,
       timers: this.#timers.length === 0 ? NO_TIMERS : this.#timers,
+      wishes: this.#wishes.length === 0 ? NO_WISHES : this.#wishes,
       actions: this.#actions.length === 0 ? NO_ACTIONS : this.#actions,
     }
   }
@@ -151,7 +157,10 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
   /** Sorts one action of a transition into timers and what has to wait for the commit. */
   #collect(action: ExecutableActionObject): void {
     const params: BuiltinParameters = action.params ?? {}
-    if (action.type === 'xstate.raise') {
+    const wish = action.type === 'xstate.emit' && params.event !== undefined ? wishOf(params.event) : undefined
+    if (wish !== undefined) {
+      this.#wishes.push(wish)
+    } else if (action.type === 'xstate.raise') {
       // Without a delay XState has already put it into its internal queue.
       if (params.delay !== undefined && params.event !== undefined) this.#wishTimer(params.id, params.event, params.delay)
     } else if (action.type === 'xstate.cancel') {

@@ -7,6 +7,8 @@ export const FromShard = {
   value: 0,
   error: 1,
   change: 2,
+  joined: 3,
+  post: 4,
 } as const
 
 /** The answer to a call. */
@@ -18,8 +20,14 @@ export type ErrorMessage = readonly [tag: typeof FromShard.error, call: number, 
 /** A committed state of a followed actor. */
 export type ChangeMessage = readonly [tag: typeof FromShard.change, call: number, view: SnapshotView]
 
+/** The call has joined another one with the same idempotency key, which is under way. Its answer will follow. */
+export type JoinedMessage = readonly [tag: typeof FromShard.joined, call: number, key: string]
+
+/** Something for another shard, which the caller's thread passes on unread. */
+export type PostMessage = readonly [tag: typeof FromShard.post, to: number, text: string]
+
 /** Everything that a shard can answer. */
-export type FromShardMessage = ValueMessage | ErrorMessage | ChangeMessage
+export type FromShardMessage = ValueMessage | ErrorMessage | ChangeMessage | JoinedMessage | PostMessage
 
 /** Many answers as one text. */
 export function encodeFromShard(messages: readonly FromShardMessage[]): string {

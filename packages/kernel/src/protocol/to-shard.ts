@@ -2,8 +2,9 @@
  * What a caller's thread sends to a shard: tagged tuples, many in one JSON text.
  *
  * Types and commands travel as their positions in the list of definitions and in a definition's commands; both sides
- * have compared their definitions before the first message.
+ * have compared their definitions before the first message. What one shard has for another passes through here unread.
  */
+import type { DeadLetterFilter } from '@bailiwick/store'
 import type { Lane } from '../shard/lanes.ts'
 
 /** Tags of the tuples. */
@@ -14,7 +15,23 @@ export const ToShard = {
   follow: 3,
   unfollow: 4,
   close: 5,
+  timers: 6,
+  post: 7,
+  peerStarted: 8,
+  listLetters: 9,
+  replayLetters: 10,
+  discardLetters: 11,
 } as const
+
+/** Options of a command that few calls have. */
+export interface Extras {
+  /** How long it may wait for a place. */
+  readonly waitMs?: number
+  readonly delayMs?: number
+  readonly dueAt?: number
+  readonly naturalKey?: string
+  readonly deliveryId?: string
+}
 
 /** A command with its caller's number for the call; `tell` is answered when it is accepted, `ask` when it has been handled. */
 export type CommandMessage = readonly [
@@ -25,12 +42,18 @@ export type CommandMessage = readonly [
   command: number,
   lane: Lane,
   input: object | null,
-  idempotencyKey?: string,
-  fingerprint?: string,
+  idempotencyKey?: string | null,
+  fingerprint?: string | null,
+  extras?: Extras,
 ]
 
-/** Reads an actor's state once, or follows it until `unfollow`. */
-export type ReadMessage = readonly [tag: typeof ToShard.snapshot | typeof ToShard.follow, call: number, type: number, key: string]
+/** Reads an actor's state or timers once, or follows its state until `unfollow`. */
+export type ReadMessage = readonly [
+  tag: typeof ToShard.snapshot | typeof ToShard.follow | typeof ToShard.timers,
+  call: number,
+  type: number,
+  key: string,
+]
 
 /** Ends a follow. */
 export type UnfollowMessage = readonly [tag: typeof ToShard.unfollow, call: number]
@@ -38,8 +61,29 @@ export type UnfollowMessage = readonly [tag: typeof ToShard.unfollow, call: numb
 /** Ends the shard: it finishes its batch, closes its store and answers. */
 export type CloseMessage = readonly [tag: typeof ToShard.close, call: number]
 
+/** Something from another shard, as `protocol/between-shards.ts` writes it. */
+export type PostedMessage = readonly [tag: typeof ToShard.post, from: number, text: string]
+
+/** Another shard has been started, perhaps again: what it has not confirmed is to be sent once more. */
+export type PeerStartedMessage = readonly [tag: typeof ToShard.peerStarted, peer: number]
+
+/** Reads, replays or discards dead letters: those that match, at most `limit`. */
+export type LettersMessage = readonly [
+  tag: typeof ToShard.listLetters | typeof ToShard.replayLetters | typeof ToShard.discardLetters,
+  call: number,
+  filter: DeadLetterFilter,
+  limit: number,
+]
+
 /** Everything that a shard can be sent. */
-export type ToShardMessage = CommandMessage | ReadMessage | UnfollowMessage | CloseMessage
+export type ToShardMessage =
+  | CommandMessage
+  | ReadMessage
+  | UnfollowMessage
+  | CloseMessage
+  | PostedMessage
+  | PeerStartedMessage
+  | LettersMessage
 
 /** Many messages as one text. */
 export function encodeToShard(messages: readonly ToShardMessage[]): string {

@@ -6,13 +6,14 @@ import { ShardCrashed } from '../errors.ts'
 import { openShards } from '../shard/assembly.ts'
 import { GAUGE_COUNT } from '../shard/gauges.ts'
 import type { Shard } from '../shard/shard.ts'
-import type { Clock, Scheduler, ShardThread, Stores, ThreadPlan, Transport } from './seams.ts'
+import type { Clock, Random, Scheduler, ShardThread, Stores, ThreadPlan, Transport } from './seams.ts'
 
 /** What the inline thread runs on. */
 export interface InlineSeams {
   readonly clock: Clock
   readonly scheduler: Scheduler
   readonly stores: Pick<Stores, 'openShard'>
+  readonly random: Random
   readonly report?: (error: unknown) => void
 }
 

@@ -1,21 +1,50 @@
 /** Finds definitions in their modules, in a shard's thread. */
 import { fingerprintOf, isActorDefinition } from '../definition/define-actor.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
+import { fingerprintOfEffect, isEffectDefinition } from '../definition/define-effect.ts'
+import type { EffectDefinition } from '../definition/define-effect.ts'
 import { DefinitionNotLoaded, messageOf } from '../errors.ts'
 import type { DefinitionReference } from './thread-messages.ts'
 
-/** Imports every module and takes the definitions from its exports. Throws `DefinitionNotLoaded`, naming type and module. */
-export async function loadDefinitions(references: readonly DefinitionReference[]): Promise<readonly ActorDefinition[]> {
-  return await Promise.all(references.map((reference) => loadDefinition(reference)))
+/** What tells definitions of one kind apart. */
+interface Kind<T> {
+  readonly what: 'actor type' | 'effect'
+  readonly is: (value: unknown) => value is T
+  readonly nameOf: (definition: T) => string
+  readonly fingerprintOf: (definition: T) => string
 }
 
-async function loadDefinition({ type, module, fingerprint }: DefinitionReference): Promise<ActorDefinition> {
+const ACTORS: Kind<ActorDefinition> = {
+  what: 'actor type',
+  is: isActorDefinition,
+  nameOf: (definition) => definition.type,
+  fingerprintOf,
+}
+
+const EFFECTS: Kind<EffectDefinition> = {
+  what: 'effect',
+  is: isEffectDefinition,
+  nameOf: (definition) => definition.name,
+  fingerprintOf: fingerprintOfEffect,
+}
+
+/** Imports every module and takes the actors from its exports. Throws `DefinitionNotLoaded`, naming type and module. */
+export async function loadDefinitions(references: readonly DefinitionReference[]): Promise<readonly ActorDefinition[]> {
+  return await Promise.all(references.map((reference) => load(ACTORS, reference)))
+}
+
+/** Imports every module and takes the effects from its exports. Throws `DefinitionNotLoaded`, naming effect and module. */
+export async function loadEffects(references: readonly DefinitionReference[]): Promise<readonly EffectDefinition[]> {
+  return await Promise.all(references.map((reference) => load(EFFECTS, reference)))
+}
+
+async function load<T extends object>(kind: Kind<T>, { type, module, fingerprint }: DefinitionReference): Promise<T> {
   const exported = await importModule(type, module)
-  const definition = Object.values(exported).find((value): value is ActorDefinition => isActorDefinition(value) && value.type === type)
+  const definition = Object.values(exported).find((value): value is T => kind.is(value) && kind.nameOf(value) === type)
   if (definition === undefined) {
-    throw new DefinitionNotLoaded(type, module, 'the module exports no such definition; export the value that defineActor answers')
+    throw new DefinitionNotLoaded(type, module, `the module exports no such ${kind.what}; export the value that defines it`)
   }
-  if (fingerprintOf(definition) !== fingerprint) {
+  if (kind.fingerprintOf(definition) !== fingerprint) {
     throw new DefinitionNotLoaded(
       type,
       module,

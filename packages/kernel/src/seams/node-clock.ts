@@ -1,5 +1,5 @@
-/** The real clock and scheduler. The only place in the kernel that reads time or sets a timer. */
-import type { Clock, Scheduler, Timer } from './seams.ts'
+/** The real clock, scheduler and chance. The only place in the kernel that reads time, sets a timer or draws a number. */
+import type { Clock, Random, Scheduler, Timer } from './seams.ts'
 
 /** Node clamps longer delays to 1 ms, so a longer wait is made of several. */
 const DELAY_MS_MAX = 2 ** 30
@@ -18,6 +18,9 @@ export const nodeScheduler: Scheduler = {
   },
   afterTurn: (callback) => process.nextTick(callback),
 }
+
+/** Chance, for jitter only: nothing secret comes from it. */
+export const nodeRandom: Random = () => Math.random()
 
 class NodeTimer implements Timer {
   readonly #callback: () => void

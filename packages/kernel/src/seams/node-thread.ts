@@ -2,6 +2,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { fingerprintOf } from '../definition/define-actor.ts'
+import { fingerprintOfEffect } from '../definition/define-effect.ts'
 import { decodeError, ShardCrashed } from '../errors.ts'
 import { GAUGE_COUNT } from '../shard/gauges.ts'
 import { portTransport } from './port-transport.ts'
@@ -25,6 +26,8 @@ export function startNodeThread(plan: ThreadPlan): ShardThread {
       module: definition.module,
       fingerprint: fingerprintOf(definition),
     })),
+    effects: plan.effects.map((effect) => ({ type: effect.name, module: effect.module, fingerprint: fingerprintOfEffect(effect) })),
+    shardCount: plan.shardCount,
     limits: plan.limits,
   }
   const ports: MessagePort[] = channels.map(({ channel }) => channel.port2)

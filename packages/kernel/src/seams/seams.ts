@@ -7,6 +7,7 @@
  */
 import type { ShardLocation, ShardStore } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
+import type { EffectDefinition } from '../definition/define-effect.ts'
 import type { ShardLimits } from '../shard/limits.ts'
 
 /** A timer that can be cancelled; cancelling twice, or after it fired, does nothing. */
@@ -23,6 +24,9 @@ export interface Clock {
   /** Calls back once, not before `delayMs` have passed; delays of any length. Does not keep the process alive. */
   setTimer(callback: () => void, delayMs: number): Timer
 }
+
+/** Chance. */
+export type Random = () => number
 
 /** When to go on. */
 export interface Scheduler {
@@ -48,6 +52,9 @@ export interface Transport {
 export interface ThreadPlan {
   readonly shards: readonly ShardLocation[]
   readonly definitions: readonly ActorDefinition[]
+  readonly effects: readonly EffectDefinition[]
+  /** How many shards the system has, on all its threads. */
+  readonly shardCount: number
   readonly limits: ShardLimits
 }
 

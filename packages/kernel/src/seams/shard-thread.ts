@@ -4,8 +4,8 @@ import '../node-version.ts'
 import { parentPort, workerData } from 'node:worker_threads'
 import { encodeError } from '../errors.ts'
 import { openShards } from '../shard/assembly.ts'
-import { loadDefinitions } from './load-definitions.ts'
-import { nodeClock, nodeScheduler } from './node-clock.ts'
+import { loadDefinitions, loadEffects } from './load-definitions.ts'
+import { nodeClock, nodeRandom, nodeScheduler } from './node-clock.ts'
 import { nodeStores } from './node-stores.ts'
 import { portTransport } from './port-transport.ts'
 import type { ThreadStart, ThreadStarted } from './thread-messages.ts'
@@ -22,6 +22,9 @@ async function serve(): Promise<ThreadStarted> {
     }))
     await openShards(places, {
       definitions,
+      effects: await loadEffects(start.effects),
+      shardCount: start.shardCount,
+      random: nodeRandom,
       limits: start.limits,
       clock: nodeClock,
       scheduler: nodeScheduler,

@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { EncodedError } from '../errors.ts'
 import type { ShardLimits } from '../shard/limits.ts'
 
-/** A definition as a thread finds it: by type in a module, and compared by fingerprint. */
+/** A definition of an actor or an effect as a thread finds it: by type or name in a module, and compared by fingerprint. */
 export interface DefinitionReference {
   readonly type: string
   readonly module: string
@@ -15,6 +15,8 @@ export interface DefinitionReference {
 export interface ThreadStart {
   readonly places: readonly { readonly location: ShardLocation; readonly port: MessagePort; readonly gauges: SharedArrayBuffer }[]
   readonly definitions: readonly DefinitionReference[]
+  readonly effects: readonly DefinitionReference[]
+  readonly shardCount: number
   readonly limits: ShardLimits
 }
 

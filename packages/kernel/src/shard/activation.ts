@@ -9,16 +9,18 @@ import { decodeKey } from '../definition/key.ts'
 import { findJsonFault } from '../definition/json.ts'
 import { ActivationFailed, messageOf, NoMigration, NotSerializable } from '../errors.ts'
 import type { EventLike } from '../hosting/host.ts'
+import { NOBODY } from './calls.ts'
 import type { Cell } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { Gauge } from './gauges.ts'
+import { decodeOpenCalls } from './open-call.ts'
 import { absorb } from './service.ts'
-import type { ShardTimers } from './timers.ts'
+import { checkWishes, performWishes } from './wishes.ts'
 
 /** Installs an actor in its cell. Throws `ActivationFailed`, `NoMigration` or `NotSerializable`, leaving the cell empty. */
-export function install(core: ShardCore, timers: ShardTimers, cell: Cell, stored: StoredActor | undefined): void {
+export function install(core: ShardCore, cell: Cell, stored: StoredActor | undefined): void {
   try {
-    if (stored === undefined) create(core, timers, cell)
+    if (stored === undefined) create(core, cell)
     else restore(core, cell, stored)
   } catch (error) {
     cell.hosted = undefined
@@ -27,10 +29,10 @@ export function install(core: ShardCore, timers: ShardTimers, cell: Cell, stored
     throw new ActivationFailed(cell.address, messageOf(error), { cause: error })
   }
   core.count(Gauge.activations)
-  timers.revive(cell)
+  core.timers.revive(cell)
 }
 
-function create(core: ShardCore, timers: ShardTimers, cell: Cell): void {
+function create(core: ShardCore, cell: Cell): void {
   const { definition, host } = cell.kind
   const key = decodeKey(cell.key)
   const { hosted, step } = host.create(cell, cell.address, key, definition.input?.({ key }))
@@ -40,9 +42,11 @@ function create(core: ShardCore, timers: ShardTimers, cell: Cell): void {
   cell.isStored = false
   // An actor that wants something from its start on must be stored before it gets it; one that only holds its
   // initial state is stored with its first change, so that reading an actor does not create it.
-  if (step.timers.length > 0 || step.actions.length > 0) {
+  if (step.timers.length > 0 || step.actions.length > 0 || step.wishes.length > 0) {
+    const wishes = checkWishes(core, cell, step.wishes)
     core.markDirty(cell)
-    absorb(core, timers, cell, step)
+    absorb(core, cell, step)
+    performWishes(core, cell, wishes, NOBODY)
   }
   core.batch.starts.push(cell)
 }
@@ -57,6 +61,7 @@ function restore(core: ShardCore, cell: Cell, stored: StoredActor): void {
   }
   cell.hosted = hosted
   cell.number = stored.number
+  cell.openCalls = decodeOpenCalls(stored.openCalls)
   cell.isStored = true
   cell.revision = stored.revision + stored.events.length
   // A migrated snapshot counts as very old, so that the next change writes it in its new form.

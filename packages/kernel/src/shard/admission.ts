@@ -4,70 +4,94 @@
  * Nothing is read from the store here; an actor is brought into memory when its first command is served.
  */
 import type { InboxCommand } from '@bailiwick/store'
-import { MailboxFull } from '../errors.ts'
 import { ToShard } from '../protocol/to-shard.ts'
-import type { CommandMessage, ReadMessage } from '../protocol/to-shard.ts'
-import { Cell, waitingOf } from './cell.ts'
-import type { Kind, Waiting } from './cell.ts'
+import type { CommandMessage, Extras, ReadMessage } from '../protocol/to-shard.ts'
+import { answer, refuse } from './answers.ts'
+import { waitingOf } from './cell.ts'
+import type { Cell, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
+import { decodeDetail } from './detail.ts'
+import type { Detail } from './detail.ts'
 import { Gauge } from './gauges.ts'
 import { laneOf } from './lanes.ts'
-import { refuse } from './service.ts'
+import { editNamed } from './natural.ts'
+import { enqueue, refusalOf } from './parcels.ts'
 
 /** Admits a command or a read that a caller sent. */
 export function admit(core: ShardCore, message: CommandMessage | ReadMessage, now: number): void {
   const [tag, call, type, key] = message
   const kind = core.kinds[type]
   if (kind === undefined) throw new Error(`A message names the unknown type ${type}.`)
-  const cell = cellOf(core, kind, key)
-  const waiting = tag === ToShard.ask || tag === ToShard.tell ? fromCommand(cell, message, now) : fromRead(cell, tag, call, now)
-  if (core.waiting.size >= core.limits.waitingCommands) {
-    core.count(Gauge.full)
-    refuse(core, cell, call, new MailboxFull(cell.address, 'shard', core.limits.waitingCommands))
-  } else if (!cell.openMailbox().tryPush(waiting.lane, waiting)) {
-    core.count(Gauge.full)
-    refuse(core, cell, call, new MailboxFull(cell.address, 'mailbox', kind.definition.mailbox.capacity))
-  } else {
-    core.waiting.add(waiting)
-    core.ready.add(cell)
-    if (waiting.tag === 'tell') core.batch.tells.push(waiting)
+  const cell = core.cellOf(kind, key)
+  if (tag !== ToShard.ask && tag !== ToShard.tell) {
+    place(core, fromRead(cell, tag, call, now), undefined)
+    return
   }
+  const waiting = fromCommand(cell, message, now)
+  const extras = message[9]
+  const dueAt = extras?.dueAt ?? (extras?.delayMs === undefined ? undefined : now + extras.delayMs)
+  if (dueAt !== undefined && dueAt > now) schedule(core, waiting, dueAt)
+  else place(core, waiting, extras)
 }
 
 /** Admits a command that an earlier life of the shard had accepted. False if its type or command is no longer known. */
 export function readmit(core: ShardCore, row: InboxCommand): boolean {
   const kind = core.kindOf(row.type)
   const command = kind?.definition.commands.get(row.command)
-  if (kind === undefined || command === undefined) return false
-  const cell = cellOf(core, kind, row.key)
+  const detail = decodeDetail(row.detail)
+  if (kind === undefined || (command === undefined && detail?.isEvent !== true)) return false
   const waiting = waitingOf({
-    tag: 'tell',
+    tag: detail?.isEvent === true ? 'event' : 'tell',
     call: 0,
-    cell,
+    cell: core.cellOf(kind, row.key),
     command,
     lane: row.lane === 0 || row.lane === 1 || row.lane === 3 ? row.lane : 2,
     input: JSON.parse(row.input) as object | null,
     idempotency: row.idempotency,
     at: row.at,
     sequence: row.sequence,
+    detail,
   })
-  cell.openMailbox().restore(waiting.lane, waiting)
-  core.waiting.add(waiting)
-  core.ready.add(cell)
+  enqueue(core, waiting)
   return true
 }
 
-/** The cell of an actor, made if it is not in memory. */
-export function cellOf(core: ShardCore, kind: Kind, key: string): Cell {
-  const known = core.residents.get(kind, key)
-  if (known !== undefined) return known
-  const cell = new Cell(kind, key)
-  core.residents.add(cell, core.clock.elapsed())
-  return cell
+/** Puts a command that got a place, at last, into its lane. */
+export function enter(core: ShardCore, waiting: Waiting): void {
+  enqueue(core, waiting)
+  if (waiting.tag === 'tell') core.batch.tells.push(waiting)
 }
 
-function fromCommand(cell: Cell, message: ReadMessage | CommandMessage, now: number): Waiting {
-  const [tag, call, , , command, lane, input, key, fingerprint] = message as CommandMessage // The tag has been looked at.
+function place(core: ShardCore, waiting: Waiting, extras: Extras | undefined): void {
+  const { cell, call } = waiting
+  if (waiting.detail !== undefined) {
+    const named = editNamed(core, waiting)
+    if (named !== 'accepted') {
+      answer(core, cell, call, named)
+      core.wake()
+      return
+    }
+  }
+  const refusal = refusalOf(core, cell)
+  if (refusal === undefined) {
+    enter(core, waiting)
+  } else if (extras?.waitMs !== undefined && extras.waitMs > 0) {
+    core.overflow.add(waiting, extras.waitMs)
+  } else {
+    core.count(Gauge.full)
+    refuse(core, cell, call, refusal)
+  }
+}
+
+/** Accepts a command for later: it goes to the store with this batch, and its sender hears of it then. */
+function schedule(core: ShardCore, waiting: Waiting, dueAt: number): void {
+  const { cell, lane, input, idempotency, command, call } = waiting
+  core.schedule.accept({ type: cell.kind.definition.type, key: cell.key, command: command?.name ?? '', lane, input, idempotency, dueAt })
+  answer(core, cell, call, undefined)
+}
+
+function fromCommand(cell: Cell, message: CommandMessage, now: number): Waiting {
+  const [tag, call, , , command, lane, input, key, fingerprint, extras] = message
   return waitingOf({
     tag: tag === ToShard.ask ? 'ask' : 'tell',
     call,
@@ -75,16 +99,22 @@ function fromCommand(cell: Cell, message: ReadMessage | CommandMessage, now: num
     command: cell.kind.commands[command],
     lane,
     input,
-    idempotency: key === undefined || fingerprint === undefined ? undefined : { key, fingerprint },
+    idempotency: typeof key === 'string' && typeof fingerprint === 'string' ? { key, fingerprint } : undefined,
     at: now,
     sequence: 0,
+    detail: extras === undefined ? undefined : detailOf(extras),
   })
+}
+
+function detailOf({ naturalKey, deliveryId }: Extras): Detail | undefined {
+  if (naturalKey === undefined && deliveryId === undefined) return undefined
+  return { ...(naturalKey === undefined ? {} : { naturalKey }), ...(deliveryId === undefined ? {} : { deliveries: [deliveryId] }) }
 }
 
 /** Reads wait like a query of normal priority, so that a caller sees what its earlier commands of that priority did. */
 function fromRead(cell: Cell, tag: ReadMessage[0], call: number, now: number): Waiting {
   return waitingOf({
-    tag: tag === ToShard.snapshot ? 'snapshot' : 'follow',
+    tag: tag === ToShard.snapshot ? 'snapshot' : tag === ToShard.follow ? 'follow' : 'timers',
     call,
     cell,
     command: undefined,
@@ -93,5 +123,6 @@ function fromRead(cell: Cell, tag: ReadMessage[0], call: number, now: number): W
     idempotency: undefined,
     at: now,
     sequence: 0,
+    detail: undefined,
   })
 }

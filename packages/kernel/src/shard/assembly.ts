@@ -1,6 +1,7 @@
 /** Puts the shards of one thread together, from parts that the thread brings. The same for a worker and for a test. */
 import type { ActorDefinition } from '../definition/define-actor.ts'
-import type { Clock, Scheduler, Stores, Transport } from '../seams/seams.ts'
+import type { Clock, Random, Scheduler, Stores, Transport } from '../seams/seams.ts'
+import type { EffectDefinition } from '../definition/define-effect.ts'
 import type { ShardLocation } from '@bailiwick/store'
 import type { ShardLimits } from './limits.ts'
 import { Shard } from './shard.ts'
@@ -15,6 +16,9 @@ export interface ShardPlace {
 /** What the shards of a thread share. */
 export interface ThreadParts {
   readonly definitions: readonly ActorDefinition[]
+  readonly effects: readonly EffectDefinition[]
+  readonly shardCount: number
+  readonly random: Random
   readonly limits: ShardLimits
   readonly clock: Clock
   readonly scheduler: Scheduler
@@ -28,7 +32,7 @@ export async function openShards(places: readonly ShardPlace[], parts: ThreadPar
   try {
     for (const { location, transport, gauges } of places) {
       const store = parts.stores.openShard(location)
-      shards.push(new Shard({ ...parts, store, transport, gauges }))
+      shards.push(new Shard({ ...parts, store, transport, gauges, index: location.index }))
     }
     for (const shard of shards) await shard.recover()
     return shards

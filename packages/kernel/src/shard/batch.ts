@@ -8,9 +8,17 @@ import type {
   ActorChanged,
   ActorCreated,
   Batch,
+  DeadLetter,
+  Effect,
+  EffectCancelled,
+  EffectDelayed,
+  InboxChange,
   InboxCommand,
   JournalEntry,
   JournalTrim,
+  LinkMark,
+  OpenCall as StoredCall,
+  OutboxMessage,
   OutcomeRecorded,
   StoredOutcome,
   TimerCleared,
@@ -18,12 +26,30 @@ import type {
 } from '@bailiwick/store'
 import type { FromShardMessage } from '../protocol/from-shard.ts'
 import type { Cell, Waiting } from './cell.ts'
+import type { Detail } from './detail.ts'
+import type { EffectClaim, EffectEnd } from './effects.ts'
+import { encodeOpenCall } from './open-call.ts'
+import type { OpenCall } from './open-call.ts'
 
 /** What becomes of one timer: set, or cleared. */
 export interface TimerChange {
   readonly actor: number
   readonly name: string
   readonly set: TimerSet | undefined
+}
+
+/** What an edit has replaced. */
+export interface Edit {
+  readonly waiting: Waiting
+  readonly input: object | null
+  readonly detail: Detail | undefined
+}
+
+/** What becomes of an open call: its row, or none any more. */
+interface CallChange {
+  readonly row: StoredCall | undefined
+  /** The store has not seen it: closing it leaves no trace. */
+  readonly isNew: boolean
 }
 
 /** What a shard collects between two commits. */
@@ -41,6 +67,21 @@ export class OpenBatch implements Batch {
   readonly outcomes: OutcomeRecorded[] = []
   readonly timersCleared: TimerCleared[] = []
   readonly timersSet: TimerSet[] = []
+  readonly inboxChanges: InboxChange[] = []
+  readonly callsOpened: StoredCall[] = []
+  readonly callsClosed: number[] = []
+  readonly outbox: OutboxMessage[] = []
+  readonly delivered: LinkMark[] = []
+  readonly received: LinkMark[] = []
+  readonly effectsCancelled: EffectCancelled[] = []
+  readonly effects: Effect[] = []
+  readonly effectsClaimed: number[] = []
+  readonly effectsDelayed: EffectDelayed[] = []
+  readonly effectsSettled: number[] = []
+  readonly deadLetters: DeadLetter[] = []
+  readonly deadLettersRemoved: number[] = []
+  deadLettersTrimmed = 0
+  readonly outcomesMax: number
 
   /** Actors that the batch has touched, each once. */
   readonly touched: Cell[] = []
@@ -64,12 +105,57 @@ export class OpenBatch implements Batch {
   readonly recorded: Map<string, StoredOutcome> = new Map<string, StoredOutcome>()
   /** What becomes of timers: the last wish for each name counts. */
   readonly timers: Map<string, TimerChange> = new Map<string, TimerChange>()
+  /** Messages to other shards, in order. They get their positions when the batch is sealed. */
+  readonly posts: { readonly peer: number; readonly message: string }[] = []
+  /** Positions on the links from other shards that it admits, by peer. */
+  readonly admitted: Map<number, number> = new Map<number, number>()
+  /** What edits have replaced, for the way back. */
+  readonly edits: Edit[] = []
+  /** Calls from outside that wait for a deferred reply since this batch. */
+  readonly awaited: { readonly sequence: number; readonly call: number; readonly cell: Cell }[] = []
+  /** Effects that are tried once it is committed. */
+  readonly claims: Map<number, EffectClaim> = new Map<number, EffectClaim>()
+  /** Ends of attempts that it records. */
+  readonly ends: EffectEnd[] = []
+  /** Wishes to read timers, answered after the commit. */
+  readonly timerReads: Waiting[] = []
+  readonly #calls = new Map<number, CallChange>()
+  /** It is to be committed even if nothing else calls for it. */
+  wantsCommit = false
   /** How many commands it has served. */
   commands = 0
 
-  constructor(id: number, at: number) {
+  constructor(id: number, at: number, outcomesMax: number) {
     this.id = id
     this.at = at
+    this.outcomesMax = outcomesMax
+  }
+
+  /** Notes an open call of an actor, new or changed. */
+  openCall(actor: number, call: OpenCall, isNew: boolean): void {
+    const { sequence } = call
+    const row = { sequence, actor, detail: encodeOpenCall(call) }
+    this.#calls.set(sequence, { row, isNew: isNew || this.#calls.get(sequence)?.isNew === true })
+  }
+
+  /** Notes that an open call is settled. */
+  closeCall(sequence: number): void {
+    if (this.#calls.get(sequence)?.isNew === true) this.#calls.delete(sequence)
+    else this.#calls.set(sequence, { row: undefined, isNew: false })
+  }
+
+  /** Turns what is collected by name into rows. Called once, before the commit. */
+  settleRows(): void {
+    for (const { actor, name, set } of this.timers.values()) {
+      if (set === undefined) this.timersCleared.push({ actor, name, generation: undefined })
+      else this.timersSet.push(set)
+    }
+    for (const [sequence, { row }] of this.#calls) {
+      if (row === undefined) this.callsClosed.push(sequence)
+      else this.callsOpened.push(row)
+    }
+    for (const sequence of this.claims.keys()) this.effectsClaimed.push(sequence)
+    for (const [peer, through] of this.admitted) this.received.push({ peer, through })
   }
 
   /** Notes that the batch depends on an actor's state. */
@@ -84,9 +170,10 @@ export class OpenBatch implements Batch {
     return cell.kind.isDurable ? this.answers : this.volatileAnswers
   }
 
-  /** Whether there is anything to commit. */
+  /** Whether there is anything to commit. Messages that peers have confirmed are deleted with the next batch that has. */
   get hasWrites(): boolean {
     return (
+      this.wantsCommit ||
       this.created.length > 0 ||
       this.changed.length > 0 ||
       this.journal.length > 0 ||
@@ -94,7 +181,19 @@ export class OpenBatch implements Batch {
       this.finished.length > 0 ||
       this.outcomes.length > 0 ||
       this.timersCleared.length > 0 ||
-      this.timersSet.length > 0
+      this.timersSet.length > 0 ||
+      this.inboxChanges.length > 0 ||
+      this.callsOpened.length > 0 ||
+      this.callsClosed.length > 0 ||
+      this.outbox.length > 0 ||
+      this.received.length > 0 ||
+      this.effectsCancelled.length > 0 ||
+      this.effects.length > 0 ||
+      this.effectsClaimed.length > 0 ||
+      this.effectsDelayed.length > 0 ||
+      this.effectsSettled.length > 0 ||
+      this.deadLetters.length > 0 ||
+      this.deadLettersRemoved.length > 0
     )
   }
 }

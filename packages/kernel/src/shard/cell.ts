@@ -5,6 +5,7 @@
  * its parts change it.
  */
 import type { DueTimer, StoredOutcome } from '@bailiwick/store'
+import type { NameFinding } from './natural.ts'
 import type { ActorDefinition, AnyCommand } from '../definition/define-actor.ts'
 import { addressOf } from '../definition/key.ts'
 import type { EventLike, Host, Hosted } from '../hosting/host.ts'
@@ -12,6 +13,8 @@ import { Fifo } from './fifo.ts'
 import type { Lane } from './lanes.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Timer } from '../seams/seams.ts'
+import type { Detail } from './detail.ts'
+import type { OpenCall } from './open-call.ts'
 
 /** One type of actor on one shard. */
 export interface Kind {
@@ -25,19 +28,22 @@ export interface Kind {
 
 const SPARE_MAILBOXES_MAX = 1_024
 
-/** Something that waits in a lane: a command, or a wish to read the state. */
+/** Something that waits in a lane: a command, an event for the actor's own logic, or a wish to read the state. */
 export interface Waiting {
-  readonly tag: 'ask' | 'tell' | 'snapshot' | 'follow'
+  readonly tag: 'ask' | 'tell' | 'event' | 'snapshot' | 'follow' | 'timers'
   /** The caller's number for the call; 0 where nobody waits any more. */
   call: number
   readonly cell: Cell
-  /** Undefined for `snapshot` and `follow`. */
+  /** Undefined for an event and for reads. */
   readonly command: AnyCommand | undefined
   readonly lane: Lane
-  readonly input: object | null
+  /** The input of the command, or what makes up the event. An edit replaces it. */
+  input: object | null
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | undefined
   /** Wall time of arrival. */
   readonly at: number
+  /** What belongs to it beside the input, where anything does. */
+  detail: Detail | undefined
   /** Position in the stored inbox; 0 while it is not stored. */
   sequence: number
   /** True once its caller has been told that it was not accepted. */
@@ -60,6 +66,7 @@ export function waitingOf({
   idempotency,
   at,
   sequence,
+  detail,
 }: Omit<Waiting, 'isWithdrawn' | 'isServed' | 'older' | 'newer'>): Waiting {
   // Written out, because spreading is several times slower and there is one of these for every command.
   return {
@@ -72,6 +79,7 @@ export function waitingOf({
     idempotency,
     at,
     sequence,
+    detail,
     isWithdrawn: false,
     isServed: false,
     older: undefined,
@@ -84,6 +92,9 @@ export type Internal =
   | { readonly tag: 'event'; readonly event: EventLike }
   | { readonly tag: 'tick'; readonly timer: DueTimer; isCancelled: boolean }
   | { readonly tag: 'store' }
+
+/** What the past says about a command: that it was handled, that it failed, that it repeats one; or nothing. */
+export type Past = { readonly kind: 'recorded'; readonly outcome: StoredOutcome } | NameFinding
 
 /** An actor on its shard. */
 export class Cell {
@@ -102,9 +113,15 @@ export class Cell {
   /** Waits for the store's answer: not to be served meanwhile. */
   isWaiting = false
   /** The command that is to be served next, whatever the lanes say: it was taken and had to wait for the store. */
-  held: { readonly waiting: Waiting; readonly recorded: StoredOutcome | undefined } | undefined = undefined
+  held: { readonly waiting: Waiting; readonly past: Past } | undefined = undefined
   mailbox: Mailbox<Waiting> | undefined = undefined
   internals: Fifo<Internal> | undefined = undefined
+  /** Commands that wait for a place in the mailbox. */
+  overflow: Fifo<Waiting> | undefined = undefined
+  /** Calls that the actor has taken and not answered, or made and not got the answer of; by sequence. */
+  openCalls: Map<number, OpenCall> | undefined = undefined
+  /** What waits under a name by which it can be edited; by natural key and by delivery. */
+  named: Map<string, Waiting> | undefined = undefined
   /** In which of the shard's ready lanes it is to be served; -1 for none. */
   readyLane: Lane | -1 = -1
   /** Bit per ready lane in which it has an entry, which counts only in `readyLane`. */
@@ -136,7 +153,7 @@ export class Cell {
     return (
       this.held !== undefined ||
       (this.internals !== undefined && this.internals.size > 0) ||
-      (this.mailbox !== undefined && this.mailbox.size > 0)
+      (this.mailbox !== undefined && this.mailbox.size > this.mailbox.postponed)
     )
   }
 

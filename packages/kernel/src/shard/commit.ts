@@ -11,43 +11,53 @@ import { FromShard } from '../protocol/from-shard.ts'
 import type { OpenBatch } from './batch.ts'
 import type { Cell } from './cell.ts'
 import type { ShardCore } from './core.ts'
-import type { ShardTimers } from './timers.ts'
+import { encodeDetail } from './detail.ts'
+import { nameWaiting, unnameWaiting } from './natural.ts'
 
 /** Fills in the rows of everything that the batch touched. Throws `NotSerializable` if a state cannot be written. */
 export function seal(core: ShardCore, batch: OpenBatch): Batch {
   for (const waiting of batch.tells) {
     if (!waiting.isServed && !waiting.isWithdrawn) acceptTell(core, batch, waiting)
   }
-  for (const { actor, name, set } of batch.timers.values()) {
-    if (set === undefined) batch.timersCleared.push({ actor, name, generation: undefined })
-    else batch.timersSet.push(set)
+  core.links.seal(batch)
+  batch.settleRows()
+  if (batch.deadLetters.length > 0) {
+    const kept = core.deadLetters + batch.deadLetters.length - batch.deadLettersRemoved.length
+    batch.deadLettersTrimmed = Math.max(0, kept - core.limits.deadLetters)
   }
   for (const cell of batch.touched) {
     if (!cell.isDirty) continue
     tellFollowers(core, batch, cell)
     if (cell.kind.isDurable) writeSnapshot(core, batch, cell)
   }
+  if (batch.hasWrites) core.links.deleteConfirmed(batch)
   return batch
+}
+
+/** The id of a stored command: unique in the shard for ever. */
+export function inboxId(core: ShardCore, sequence: number): string {
+  return `${core.store.epoch.toString(36)}-${sequence.toString(36)}`
 }
 
 function acceptTell(core: ShardCore, batch: OpenBatch, waiting: OpenBatch['tells'][number]): void {
   const { cell, command } = waiting
-  batch.answersOf(cell).push([FromShard.value, waiting.call])
+  if (waiting.call !== 0) batch.answersOf(cell).push([FromShard.value, waiting.call])
   waiting.call = 0
-  if (!cell.kind.isDurable || command === undefined) return
-  waiting.sequence = core.nextInboxSequence
-  core.nextInboxSequence += 1
+  if (!cell.kind.isDurable) return
+  waiting.sequence = core.takeSequence()
   batch.stored.push(waiting)
   batch.accepted.push({
     sequence: waiting.sequence,
-    id: `${core.store.epoch.toString(36)}-${waiting.sequence.toString(36)}`,
+    id: inboxId(core, waiting.sequence),
     type: cell.kind.definition.type,
     key: cell.key,
-    command: command.name,
+    command: command?.name ?? '',
     lane: waiting.lane,
     input: JSON.stringify(waiting.input),
     idempotency: waiting.idempotency,
     at: waiting.at,
+    dueAt: undefined,
+    detail: encodeDetail(waiting.detail),
   })
 }
 
@@ -88,14 +98,15 @@ function writeSnapshot(core: ShardCore, batch: OpenBatch, cell: Cell): void {
 }
 
 /** Undoes in memory what a failed batch did, and answers its callers with the error. */
-export function rollBack(core: ShardCore, timers: ShardTimers, batch: OpenBatch, error: Error): void {
+export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void {
   for (const cell of batch.touched) {
     cell.isDirty = false
-    if (cell.kind.isDurable) forget(timers, cell)
+    if (cell.kind.isDurable) forget(core, cell)
   }
   for (const waiting of batch.stored) {
     waiting.sequence = 0
     waiting.isWithdrawn = true
+    unnameWaiting(waiting)
     if (!waiting.isServed) core.waiting.remove(waiting)
   }
   for (const waiting of batch.served.toReversed()) {
@@ -103,21 +114,40 @@ export function rollBack(core: ShardCore, timers: ShardTimers, batch: OpenBatch,
     waiting.cell.openMailbox().putBack(waiting.lane, waiting)
     core.waiting.add(waiting)
     core.ready.add(waiting.cell)
+    nameWaiting(waiting)
+  }
+  for (const { waiting, input, detail } of batch.edits.toReversed()) {
+    waiting.input = input
+    waiting.detail = detail
   }
   const encoded = encodeError(error)
   for (const [tag, call] of batch.answers.splice(0)) {
     // A follow that has begun goes on: its next change comes with the next commit.
-    if (tag !== FromShard.change || batch.joined.includes(call)) batch.answers.push([FromShard.error, call, encoded])
+    const isEnded = tag === FromShard.value || tag === FromShard.error || (tag === FromShard.change && batch.joined.includes(call))
+    if (isEnded) batch.answers.push([FromShard.error, call, encoded])
   }
+  for (const { sequence, call } of batch.awaited) {
+    const awaiting = core.awaiting.get(sequence)?.filter((one) => one.call !== call)
+    if (awaiting === undefined) continue
+    if (awaiting.length === 0) core.awaiting.delete(sequence)
+    else core.awaiting.set(sequence, awaiting)
+    batch.answers.push([FromShard.error, call, encoded])
+  }
+  for (const waiting of batch.timerReads) batch.answers.push([FromShard.error, waiting.call, encoded])
+  core.effects.rolledBack(batch)
+  core.links.rolledBack(batch)
   for (const calls of core.followers.values()) for (const call of batch.joined) calls.delete(call)
 }
 
 /** Empties a cell: the actor is read from the store when its next command is served. */
-export function forget(timers: ShardTimers, cell: Cell): void {
-  timers.forget(cell)
+export function forget(core: ShardCore, cell: Cell): void {
+  core.timers.forget(cell)
   if (cell.hosted !== undefined) cell.kind.host.dispose(cell.hosted)
   cell.hosted = undefined
   cell.internals = undefined
+  cell.openCalls = undefined
+  // What it has postponed is tried again in the state that the store has.
+  cell.mailbox?.resume()
   cell.number = 0
   cell.isStored = false
 }

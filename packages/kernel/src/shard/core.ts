@@ -5,16 +5,52 @@
  * thread and is touched only between two events of that thread.
  */
 import type { ShardStore } from '@bailiwick/store'
+import type { EffectDefinition } from '../definition/define-effect.ts'
 import { shardClock } from './shard-clock.ts'
 import type { ShardClock } from './shard-clock.ts'
 import type { Clock } from '../seams/seams.ts'
 import { OpenBatch } from './batch.ts'
-import type { Cell, Kind } from './cell.ts'
+import { Cell } from './cell.ts'
+import type { Kind, Waiting } from './cell.ts'
+import { ShardEffects } from './effects.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
+import { Links } from './links.ts'
+import { Overflow } from './overflow.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { Residents } from './residents.ts'
+import { Schedule } from './schedule.ts'
+import { ShardTimers } from './timers.ts'
 import { WaitingList } from './waiting-list.ts'
+
+/** A call from outside that waits for a deferred reply. */
+export interface Awaiting {
+  readonly call: number
+  readonly cell: Cell
+  /** The command that it came with, to be tried again if the one that it has joined fails; `undefined` for that one itself. */
+  readonly waiting: Waiting | undefined
+}
+
+/** What a core is made of. */
+export interface CoreParts {
+  readonly store: ShardStore
+  readonly clock: Clock
+  readonly kinds: readonly Kind[]
+  readonly effects: readonly EffectDefinition[]
+  readonly limits: ShardLimits
+  readonly gauges: Float64Array
+  /** Position of this shard among all. */
+  readonly index: number
+  readonly shardCount: number
+  /** A number from 0 to 1, for jitter. */
+  readonly random: () => number
+  /** Asks for a round of the shard's loop. */
+  readonly wake: () => void
+  /** Sends a text to another shard. */
+  readonly post: (peer: number, text: string) => void
+  /** Hears of errors that belong to no caller. */
+  readonly report: (error: unknown) => void
+}
 
 /** Shared state of the parts of one shard. */
 export class ShardCore {
@@ -23,36 +59,59 @@ export class ShardCore {
   readonly kinds: readonly Kind[]
   readonly limits: ShardLimits
   readonly gauges: Float64Array
-  /** Hears of errors that belong to no caller. */
+  readonly index: number
+  readonly shardCount: number
+  readonly random: () => number
+  readonly wake: () => void
   readonly report: (error: unknown) => void
   readonly residents: Residents
   readonly ready: ReadyQueue = new ReadyQueue()
   readonly waiting: WaitingList = new WaitingList()
+  readonly timers: ShardTimers
+  readonly schedule: Schedule
+  readonly links: Links
+  readonly effects: ShardEffects
+  readonly overflow: Overflow
   /** Calls that follow an actor, by the actor's address. */
   readonly followers: Map<string, Set<number>> = new Map<string, Set<number>>()
+  /** Calls from outside that wait for a deferred reply, by open call. */
+  readonly awaiting: Map<number, Awaiting[]> = new Map<number, Awaiting[]>()
   batch: OpenBatch
   nextActorNumber = 1
-  nextInboxSequence = 1
+  nextSequence = 1
   nextTimerGeneration = 1
+  /** Dead letters in the store. */
+  deadLetters = 0
+  /** Effects and messages to other shards in the store. */
+  outboxSize = 0
   readonly #kindByType: ReadonlyMap<string, Kind>
 
-  constructor(
-    store: ShardStore,
-    clock: Clock,
-    kinds: readonly Kind[],
-    limits: ShardLimits,
-    gauges: Float64Array,
-    report: (error: unknown) => void,
-  ) {
-    this.store = store
-    this.clock = shardClock(clock)
-    this.kinds = kinds
-    this.limits = limits
-    this.gauges = gauges
-    this.report = report
-    this.residents = new Residents(kinds)
-    this.batch = new OpenBatch(1, 0)
-    this.#kindByType = new Map(kinds.map((kind) => [kind.definition.type, kind]))
+  constructor(parts: CoreParts) {
+    this.store = parts.store
+    this.clock = shardClock(parts.clock)
+    this.kinds = parts.kinds
+    this.limits = parts.limits
+    this.gauges = parts.gauges
+    this.index = parts.index
+    this.shardCount = parts.shardCount
+    this.random = parts.random
+    this.wake = parts.wake
+    this.report = parts.report
+    this.residents = new Residents(parts.kinds)
+    this.batch = new OpenBatch(1, 0, parts.limits.idempotencyRecords)
+    this.#kindByType = new Map(parts.kinds.map((kind) => [kind.definition.type, kind]))
+    this.timers = new ShardTimers(this)
+    this.schedule = new Schedule(this)
+    this.links = new Links(this, parts.post)
+    this.effects = new ShardEffects(this, parts.effects)
+    this.overflow = new Overflow(this)
+  }
+
+  /** Begins the next batch and answers the one that was under way. */
+  nextBatch(): OpenBatch {
+    const { batch } = this
+    this.batch = new OpenBatch(batch.id + 1, batch.at, this.limits.idempotencyRecords)
+    return batch
   }
 
   /** The kind with a type's name, if this shard knows it. */
@@ -60,9 +119,25 @@ export class ShardCore {
     return this.#kindByType.get(type)
   }
 
+  /** The cell of an actor, made if it is not in memory. */
+  cellOf(kind: Kind, key: string): Cell {
+    const known = this.residents.get(kind, key)
+    if (known !== undefined) return known
+    const cell = new Cell(kind, key)
+    this.residents.add(cell, this.clock.elapsed())
+    return cell
+  }
+
   /** Adds to a counter. */
   count(gauge: number, amount = 1): void {
     this.gauges[gauge] = (this.gauges[gauge] ?? 0) + amount
+  }
+
+  /** A sequence that nothing on this shard had before: of a stored command, an open call, an effect or a dead letter. */
+  takeSequence(): number {
+    const sequence = this.nextSequence
+    this.nextSequence += 1
+    return sequence
   }
 
   /** The actor's number in the store, given at its first change. */
@@ -92,5 +167,9 @@ export class ShardCore {
     gauges[Gauge.oldestHigh] = waiting.oldestAt(1)
     gauges[Gauge.oldestNormal] = waiting.oldestAt(2)
     gauges[Gauge.oldestLow] = waiting.oldestAt(3)
+    gauges[Gauge.deadLetters] = this.deadLetters
+    gauges[Gauge.outbox] = this.outboxSize
+    gauges[Gauge.effectsRunning] = this.effects.running
+    gauges[Gauge.awaiting] = this.awaiting.size
   }
 }

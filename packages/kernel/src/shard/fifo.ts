@@ -45,6 +45,19 @@ export class Fifo<T> {
     return element
   }
 
+  /** The elements in their order. The queue must not change meanwhile. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let index = 0; index < this.#size; index += 1) {
+      const element = this.#slots[(this.#head + index) & (this.#slots.length - 1)]
+      if (element !== undefined) yield element
+    }
+  }
+
+  /** The last element, which stays. */
+  last(): T | undefined {
+    return this.#size === 0 ? undefined : this.#slots[(this.#head + this.#size - 1) & (this.#slots.length - 1)]
+  }
+
   #reset(): void {
     this.#slots = []
     this.#head = 0

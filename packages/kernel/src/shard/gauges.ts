@@ -30,6 +30,14 @@ export const Gauge = {
   recovered: 22,
   stranded: 23,
   batchedCommands: 24,
+  deadLetters: 25,
+  deadLettersLost: 26,
+  outbox: 27,
+  effectsRunning: 28,
+  effectsDone: 29,
+  effectsFailed: 30,
+  duplicates: 31,
+  awaiting: 32,
 } as const
 
 /** How many numbers the array needs. */

@@ -12,6 +12,12 @@ export interface ShardLimits {
   readonly waitingCommands: number
   /** How long a recorded outcome of an idempotency key is kept, counted from completion. Default 24 hours. */
   readonly idempotencyTtlMs: number
+  /** Recorded outcomes kept on the shard; beyond it those that expire first go. Commands under way are never among them. Default 1,000,000. */
+  readonly idempotencyRecords: number
+  /** Effects and messages to other shards that may be promised and not yet delivered. Default 1,000,000. */
+  readonly outbox: number
+  /** Dead letters kept on the shard; beyond it the oldest are lost, and counted. Default 10,000. */
+  readonly deadLetters: number
 }
 
 /** The bounds where nothing else is said. */
@@ -21,4 +27,7 @@ export const DEFAULT_LIMITS: ShardLimits = {
   residentActors: 100_000,
   waitingCommands: 2_000_000,
   idempotencyTtlMs: 24 * 60 * 60 * 1_000,
+  idempotencyRecords: 1_000_000,
+  outbox: 1_000_000,
+  deadLetters: 10_000,
 }

@@ -1,5 +1,6 @@
 /**
- * The mailbox of one actor: four lanes, FIFO inside a lane, bounded as a whole.
+ * The mailbox of one actor: four lanes, FIFO inside a lane, bounded as a whole. What the actor has postponed is set aside
+ * until `resume` puts it back in front, in its old order; it counts for the bound all the while.
  *
  * It only orders. It does not know actors, commands or time; whoever holds it decides what a full mailbox means.
  */
@@ -25,6 +26,7 @@ export class Mailbox<T> {
     undefined,
     undefined,
   ]
+  #postponed: { readonly lane: Lane; readonly element: T }[] | undefined = undefined
   #size = 0
 
   constructor(bounds: MailboxBounds) {
@@ -32,9 +34,19 @@ export class Mailbox<T> {
     this.#turns = new LaneTurns(bounds.starvationBound)
   }
 
-  /** How many commands wait, over all lanes. */
+  /** How many commands wait, over all lanes, those that are set aside included. */
   get size(): number {
     return this.#size
+  }
+
+  /** How many are set aside. */
+  get postponed(): number {
+    return this.#postponed?.length ?? 0
+  }
+
+  /** Whether another command would be refused. */
+  get isFull(): boolean {
+    return this.#size >= this.#capacity
   }
 
   /** Puts an element at the end of its lane. False, and nothing changed, if the mailbox is full. */
@@ -55,6 +67,21 @@ export class Mailbox<T> {
   restore(lane: Lane, element: T): void {
     this.#laneAt(lane).push(element)
     this.#size += 1
+  }
+
+  /** Sets aside what was taken and is to wait until `resume`. */
+  postpone(lane: Lane, element: T): void {
+    this.#postponed ??= []
+    this.#postponed.push({ lane, element })
+    this.#size += 1
+  }
+
+  /** Puts everything that was set aside back in front of its lane, in the order in which it was taken. */
+  resume(): void {
+    const postponed = this.#postponed
+    if (postponed === undefined) return
+    this.#postponed = undefined
+    for (const { lane, element } of postponed.toReversed()) this.#laneAt(lane).unshift(element)
   }
 
   /** The most urgent lane that has work. */

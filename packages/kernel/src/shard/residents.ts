@@ -121,5 +121,12 @@ export class Residents {
 
 /** Nothing waits for it, nothing of it runs, and the store has what it would lose. */
 function isIdle(cell: Cell): boolean {
-  return !cell.hasWork && !cell.isWaiting && !cell.isDirty && cell.hosted?.isBusy !== true && (cell.timers?.size ?? 0) === 0
+  return (
+    !cell.hasWork &&
+    (cell.mailbox?.size ?? 0) === 0 &&
+    !cell.isWaiting &&
+    !cell.isDirty &&
+    cell.hosted?.isBusy !== true &&
+    (cell.timers?.size ?? 0) === 0
+  )
 }

@@ -1,5 +1,5 @@
 /**
- * Serving one thing that waits for an actor: a command, a query, a wish to read, an event from inside.
+ * Serving one thing that waits for an actor: a command, a query, a wish to read, an event from inside or from another actor.
  *
  * Everything here happens in memory and in the open batch. A command that is refused or fails leaves no trace in
  * either, apart from its answer.
@@ -7,29 +7,54 @@
 import type { StoredOutcome } from '@bailiwick/store'
 import { decodeKey } from '../definition/key.ts'
 import { findJsonFault } from '../definition/json.ts'
-import { CommandFailed, CommandRejected, encodeError, IdempotencyConflict, messageOf, NotSerializable } from '../errors.ts'
+import {
+  AskTimeout,
+  CommandFailed,
+  CommandRejected,
+  decodeError,
+  IdempotencyConflict,
+  messageOf,
+  NotSerializable,
+  ReplyOverdue,
+} from '../errors.ts'
 import type { EventLike, Hosted, Step } from '../hosting/host.ts'
 import { FromShard } from '../protocol/from-shard.ts'
+import { answer, refuse } from './answers.ts'
+import {
+  awaitReply,
+  closeCall,
+  cycleOf,
+  eventOfAnswer,
+  join,
+  NOBODY,
+  openCall,
+  recordOutcome,
+  refusalOfOpenCall,
+  scopeOf,
+  settleReply,
+} from './calls.ts'
+import type { Behalf } from './calls.ts'
 import type { Cell, Internal, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
+import { bury } from './dead-letters.ts'
+import type { Link } from './detail.ts'
 import { Gauge } from './gauges.ts'
-import type { ShardTimers } from './timers.ts'
+import { recordNames, unnameWaiting } from './natural.ts'
+import { callOfTimer } from './open-call.ts'
+import type { OpenReply } from './open-call.ts'
+import { answerCaller, plainError } from './parcels.ts'
+import { checkWishes, performWishes } from './wishes.ts'
+import type { CheckedWish } from './wishes.ts'
 
-/** Answers a call with a value. */
-function answer(core: ShardCore, cell: Cell, call: number, value: unknown): void {
-  if (call === 0) return
-  // JSON would make `null` of an undefined value inside a tuple.
-  core.batch.answersOf(cell).push(value === undefined ? [FromShard.value, call] : [FromShard.value, call, value])
-}
+const NO_CHAIN: readonly Link[] = []
 
-/** Answers a call with an error. */
-export function refuse(core: ShardCore, cell: Cell, call: number, error: Error): void {
-  if (call !== 0) core.batch.answersOf(cell).push([FromShard.error, call, encodeError(error)])
-}
-
-/** Serves a read: the present state, once or as the first of a stream. */
+/** Serves a read: the present state, once or as the first of a stream, or the timers. */
 export function serveRead(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): void {
   core.batch.touch(cell)
+  if (waiting.tag === 'timers') {
+    core.batch.timerReads.push(waiting)
+    return
+  }
   const view = cell.kind.host.view(hosted)
   if (waiting.tag === 'snapshot') {
     answer(core, cell, waiting.call, view)
@@ -43,50 +68,127 @@ export function serveRead(core: ShardCore, cell: Cell, hosted: Hosted, waiting: 
   core.batch.answersOf(cell).push([FromShard.change, waiting.call, view])
 }
 
-/** The scope in which an idempotency key counts: one command of one actor. */
-export function idempotencyScope(waiting: Waiting): string {
-  return JSON.stringify([waiting.cell.kind.definition.type, waiting.cell.key, waiting.command?.name])
-}
-
 /** Answers a command whose key has a recorded outcome, without executing it. */
 export function serveRecorded(core: ShardCore, cell: Cell, waiting: Waiting, recorded: StoredOutcome): void {
   const key = waiting.idempotency?.key ?? ''
   finish(core, waiting)
   if (recorded.fingerprint !== waiting.idempotency?.fingerprint) {
-    refuseOrLose(core, cell, waiting, new IdempotencyConflict(cell.address, waiting.command?.name ?? '', key))
+    settleError(core, cell, waiting, new IdempotencyConflict(cell.address, waiting.command?.name ?? '', key))
     return
   }
   core.count(Gauge.replayed)
-  const outcome = JSON.parse(recorded.outcome) as { readonly value?: unknown } // Written by `record` below.
-  answer(core, cell, waiting.call, waiting.tag === 'ask' ? outcome.value : undefined)
+  const outcome = JSON.parse(recorded.outcome) as { readonly value?: unknown; readonly error?: PlainError } // Written by `recordOutcome`.
+  if (outcome.error === undefined) settleValue(core, cell, waiting, outcome.value)
+  else if (waiting.tag === 'ask') refuse(core, cell, waiting.call, fromPlain(outcome.error))
+  else if (waiting.detail?.caller === undefined) answer(core, cell, waiting.call, undefined)
+  else answerCaller(core, waiting.detail.caller, { error: outcome.error })
+}
+
+/** Answers a command that says nothing new under its natural key or delivery. */
+export function serveDuplicate(core: ShardCore, cell: Cell, waiting: Waiting): void {
+  finish(core, waiting)
+  core.count(Gauge.duplicates)
+  answer(core, cell, waiting.call, 'duplicate')
+}
+
+/** Joins a command to the one that has reserved its key and is not answered yet. */
+export function serveReserved(core: ShardCore, cell: Cell, waiting: Waiting, reservation: OpenReply): void {
+  core.batch.touch(cell)
+  finish(core, waiting)
+  const error = join(core, reservation, waiting)
+  if (error !== undefined) settleError(core, cell, waiting, error)
 }
 
 /** Serves a command or query for the first time. */
-export function serveCommand(core: ShardCore, timers: ShardTimers, cell: Cell, hosted: Hosted, waiting: Waiting): void {
+export function serveCommand(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): void {
   const { command } = waiting
   if (command === undefined) throw new Error('A read was served as a command.')
   core.batch.touch(cell)
-  finish(core, waiting)
   try {
-    const isQuery = command.kind === 'query'
-    const step = isQuery ? undefined : transition(cell, hosted, eventOf(command.name, waiting.input), command.name)
-    const snapshot = step?.snapshot ?? hosted.snapshot
-    // Nobody hears the reply of a tell, unless its key may be asked for again.
-    const reply = waiting.tag === 'ask' || waiting.idempotency !== undefined ? replyOf(cell, waiting, snapshot) : undefined
-    if (step !== undefined) accept(core, timers, cell, hosted, step, eventOf(command.name, waiting.input))
-    if (waiting.idempotency !== undefined) record(core, waiting, reply)
+    if (command.kind === 'query') {
+      settleValue(core, cell, waiting, replyOf(cell, waiting, hosted.snapshot))
+    } else {
+      const event = eventOf(command.name, waiting.input)
+      const step = transition(cell, hosted, event, waiting)
+      if (step.wishes.some(({ kind }) => kind === 'postpone')) {
+        postpone(core, cell, waiting)
+        return
+      }
+      if (command.reply === 'deferred') serveDeferred(core, cell, hosted, waiting, step, event)
+      else serveImmediate(core, cell, hosted, waiting, step, event)
+    }
     core.count(Gauge.handled)
-    answer(core, cell, waiting.call, waiting.tag === 'ask' ? reply : undefined)
   } catch (error) {
-    if (error instanceof CommandRejected) core.count(Gauge.rejected)
-    else core.count(Gauge.failed)
-    refuseOrLose(core, cell, waiting, error instanceof Error ? error : new Error(String(error)))
+    core.count(error instanceof CommandRejected ? Gauge.rejected : Gauge.failed)
+    settleError(core, cell, waiting, error instanceof Error ? error : new Error(String(error)))
   }
+  finish(core, waiting)
+}
+
+function serveImmediate(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting, step: Step, event: EventLike): void {
+  const wishes = wishesOf(core, cell, waiting, step)
+  // Nobody hears the reply of a tell, unless its key may be asked for again.
+  const isHeard = waiting.tag === 'ask' || waiting.idempotency !== undefined || waiting.detail?.caller !== undefined
+  const reply = isHeard ? replyOf(cell, waiting, step.snapshot) : undefined
+  accept(core, cell, hosted, step, event)
+  if (wishes.length > 0) performWishes(core, cell, wishes, { cause: undefined, chain: chainThrough(cell, waiting) })
+  if (waiting.idempotency !== undefined) {
+    recordOutcome(core, scopeOf(cell, waiting.command?.name ?? ''), waiting.idempotency, { value: reply })
+  }
+  recordNames(core, cell, waiting.detail)
+  settleValue(core, cell, waiting, reply)
+}
+
+/** The command becomes an open reply; an action of the same transition may close it at once. */
+function serveDeferred(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting, step: Step, event: EventLike): void {
+  const { command, idempotency, lane, input, detail } = waiting
+  const name = command?.name ?? ''
+  const isAnswered = step.wishes.some(
+    (wish) => (wish.kind === 'reply' || wish.kind === 'fail') && (wish.command === undefined || wish.command === name),
+  )
+  const refusal = isAnswered ? undefined : (cycleOf(cell, detail?.chain) ?? refusalOfOpenCall(cell))
+  if (refusal !== undefined) throw refusal
+  const wishes = wishesOf(core, cell, waiting, step)
+  accept(core, cell, hosted, step, event)
+  const sequence = core.takeSequence()
+  const isAsk = waiting.tag === 'ask'
+  const { caller, chain, from, naturalKey, deliveries } = detail ?? {}
+  const call: OpenReply = {
+    kind: 'reply',
+    sequence,
+    command: name,
+    lane,
+    input,
+    caller,
+    chain,
+    idempotency,
+    from,
+    naturalKey,
+    deliveries,
+    isAsk,
+  }
+  openCall(core, cell, call, command?.replyWithinMs ?? 0)
+  if (isAsk) awaitReply(core, sequence, { call: waiting.call, cell, waiting: undefined })
+  else answer(core, cell, waiting.call, undefined)
+  performWishes(core, cell, wishes, { cause: sequence, chain: chainThrough(cell, waiting) })
+}
+
+/** Lets a command wait until the state has changed. */
+function postpone(core: ShardCore, cell: Cell, waiting: Waiting): void {
+  const cycle = cycleOf(cell, waiting.detail?.chain)
+  if (cycle !== undefined) {
+    settleError(core, cell, waiting, cycle)
+    finish(core, waiting)
+    return
+  }
+  waiting.isServed = false
+  cell.openMailbox().postpone(waiting.lane, waiting)
+  core.waiting.add(waiting)
 }
 
 /** Handles what comes from inside an actor. What the state does not take is dropped, as XState does. */
-export function serveInternal(core: ShardCore, timers: ShardTimers, cell: Cell, hosted: Hosted, internal: Internal): void {
-  if (internal.tag === 'tick' && !timers.take(internal)) return
+export function serveInternal(core: ShardCore, cell: Cell, hosted: Hosted, internal: Internal): void {
+  if (internal.tag === 'tick' && !core.timers.take(internal)) return
   core.batch.touch(cell)
   try {
     if (internal.tag === 'store') {
@@ -94,20 +196,73 @@ export function serveInternal(core: ShardCore, timers: ShardTimers, cell: Cell, 
       core.markDirty(cell)
       return
     }
+    const call = internal.tag === 'tick' ? callOfTimer(internal.timer.name) : undefined
+    if (call !== undefined) {
+      expireCall(core, cell, hosted, call)
+      return
+    }
     const event = internal.tag === 'tick' ? (JSON.parse(internal.timer.event) as EventLike) : internal.event
-    const step = cell.kind.host.transition(hosted, event)
-    if (!step.isAccepted) return
-    checkState(cell, hosted, step)
-    accept(core, timers, cell, hosted, step, event)
+    serveStep(core, cell, hosted, event, NOBODY)
   } catch (error) {
     core.count(Gauge.failed)
     core.report(error)
   }
 }
 
+/** Handles an event that another actor or an effect has led to. */
+export function serveEvent(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): void {
+  core.batch.touch(cell)
+  finish(core, waiting)
+  const { answers, cause, chain } = waiting.detail ?? {}
+  const request = answers === undefined ? undefined : cell.openCalls?.get(answers)
+  if (answers !== undefined && request?.kind !== 'request') {
+    core.count(Gauge.lateResults)
+    return
+  }
+  let event = { ...waiting.input } as EventLike // Written by this kernel with a type, unless it answers a request.
+  let behalf: Behalf = { cause, chain: chain ?? NO_CHAIN }
+  if (request?.kind === 'request') {
+    closeCall(core, cell, request.sequence)
+    event = eventOfAnswer(request, waiting.input ?? {})
+    behalf = { cause: request.cause, chain: request.chain ?? NO_CHAIN }
+  }
+  try {
+    serveStep(core, cell, hosted, event, behalf)
+  } catch (error) {
+    core.count(Gauge.failed)
+    core.report(error)
+    const { type } = cell.kind.definition
+    bury(core, { type, key: cell.key, command: event.type, lane: waiting.lane, input: event, detail: { isEvent: true } }, error)
+  }
+}
+
+/** Ends an open call whose time is over. */
+function expireCall(core: ShardCore, cell: Cell, hosted: Hosted, sequence: number): void {
+  const call = cell.openCalls?.get(sequence)
+  if (call === undefined) return
+  if (call.kind === 'reply') {
+    const withinMs = cell.kind.definition.commands.get(call.command)?.replyWithinMs ?? 0
+    settleReply(core, cell, call, { error: new ReplyOverdue(cell.address, call.command, withinMs), retryable: true })
+    return
+  }
+  closeCall(core, cell, sequence)
+  const error = plainError(new AskTimeout(call.to, call.command, call.timeoutMs))
+  serveStep(core, cell, hosted, eventOfAnswer(call, { error }), { cause: call.cause, chain: call.chain ?? NO_CHAIN })
+}
+
+/** One step for an event that is no command. */
+function serveStep(core: ShardCore, cell: Cell, hosted: Hosted, event: EventLike, behalf: Behalf): void {
+  const step = cell.kind.host.transition(hosted, event)
+  if (!step.isAccepted || step.wishes.some(({ kind }) => kind === 'postpone')) return
+  checkState(cell, hosted, step)
+  const wishes = checkWishes(core, cell, step.wishes)
+  accept(core, cell, hosted, step, event)
+  performWishes(core, cell, wishes, behalf)
+}
+
 /** Notes timers and actions that a step wants. */
-export function absorb(core: ShardCore, timers: ShardTimers, cell: Cell, step: Step): void {
-  for (const wish of step.timers) timers.wish(cell, wish)
+export function absorb(core: ShardCore, cell: Cell, step: Step): void {
+  for (const wish of step.timers) core.timers.wish(cell, wish)
   if (step.actions.length > 0) core.batch.releases.push({ cell, actions: step.actions })
 }
 
@@ -115,16 +270,30 @@ function eventOf(type: string, input: object | null): EventLike {
   return { ...input, type }
 }
 
-function transition(cell: Cell, hosted: Hosted, event: EventLike, command: string): Step {
+function transition(cell: Cell, hosted: Hosted, event: EventLike, waiting: Waiting): Step {
+  const command = waiting.command?.name ?? ''
   let step: Step
   try {
     step = cell.kind.host.transition(hosted, event)
   } catch (error) {
     throw new CommandFailed(cell.address, command, messageOf(error), { cause: error })
   }
-  if (!step.isAccepted) throw new CommandRejected(cell.address, command, describeState(hosted))
+  if (!step.isAccepted) throw cycleOf(cell, waiting.detail?.chain) ?? new CommandRejected(cell.address, command, describeState(hosted))
   checkState(cell, hosted, step)
   return step
+}
+
+/** What a command's step wants of others, checked. What is wrong with it is a fault of the actor, not of its caller. */
+function wishesOf(core: ShardCore, cell: Cell, waiting: Waiting, step: Step): readonly CheckedWish[] {
+  try {
+    return checkWishes(core, cell, step.wishes)
+  } catch (error) {
+    throw new CommandFailed(cell.address, waiting.command?.name ?? '', messageOf(error), { cause: error })
+  }
+}
+
+function chainThrough(cell: Cell, { command, detail }: Waiting): readonly Link[] {
+  return [...(detail?.chain ?? NO_CHAIN), { actor: cell.address, command: command?.name ?? '' }]
 }
 
 function describeState({ snapshot }: Hosted): string {
@@ -138,11 +307,19 @@ function checkState(cell: Cell, hosted: Hosted, step: Step): void {
   if (inContext !== undefined) throw notSerializable(cell, 'context', inContext)
   const inOutput = findJsonFault(snapshot.output, hosted.snapshot.output)
   if (inOutput !== undefined) throw notSerializable(cell, 'output', inOutput)
+  for (const wish of step.timers) {
+    const fault = wish.kind === 'set' ? findJsonFault(wish.event) : undefined
+    if (fault !== undefined) throw notSerializable(cell, 'delayed event', fault)
+  }
+  for (const wish of step.wishes) {
+    const fault = wish.kind === 'set-timer' ? findJsonFault(wish.event) : undefined
+    if (fault !== undefined) throw notSerializable(cell, 'timer event', fault)
+  }
 }
 
 function replyOf(cell: Cell, waiting: Waiting, snapshot: Step['snapshot']): unknown {
   const reply = waiting.command?.reply
-  if (reply === undefined) return undefined
+  if (reply === undefined || reply === 'deferred') return undefined
   let value: unknown
   try {
     value = reply({ context: snapshot.context, value: snapshot.value, snapshot, input: waiting.input ?? {}, key: decodeKey(cell.key) })
@@ -159,11 +336,7 @@ function notSerializable(cell: Cell, where: string, fault: { readonly path: stri
 }
 
 /** Makes a step the actor's state, in memory and in the batch. Throws `NotSerializable`, with nothing changed. */
-function accept(core: ShardCore, timers: ShardTimers, cell: Cell, hosted: Hosted, step: Step, event: EventLike): void {
-  for (const wish of step.timers) {
-    const fault = wish.kind === 'set' ? findJsonFault(wish.event) : undefined
-    if (fault !== undefined) throw notSerializable(cell, 'delayed event', fault)
-  }
+function accept(core: ShardCore, cell: Cell, hosted: Hosted, step: Step, event: EventLike): void {
   if (step.snapshot !== hosted.snapshot) {
     const isJournaled = cell.kind.definition.persist === 'journal'
     const fault = isJournaled ? findJsonFault(event) : undefined
@@ -181,8 +354,15 @@ function accept(core: ShardCore, timers: ShardTimers, cell: Cell, hosted: Hosted
     if (isJournaled) {
       core.batch.journal.push({ actor: core.numberOf(cell), sequence: cell.revision, at: core.batch.at, event: JSON.stringify(event) })
     }
+    if (cell.mailbox !== undefined && cell.mailbox.postponed > 0 && hasMoved(before, step.snapshot)) cell.mailbox.resume()
   }
-  absorb(core, timers, cell, step)
+  absorb(core, cell, step)
+}
+
+/** Whether a machine is in another state than before; logic without state values moves with every change. */
+function hasMoved(before: Step['snapshot'], after: Step['snapshot']): boolean {
+  if (before.value === undefined || before.status !== after.status) return true
+  return before.value !== after.value && JSON.stringify(before.value) !== JSON.stringify(after.value)
 }
 
 /** The state of children is part of the snapshot, and only writing it shows whether JSON can carry it. */
@@ -195,31 +375,45 @@ function checkChildren(cell: Cell, hosted: Hosted): void {
   }
 }
 
-/** Notes that a stored command is finished. */
+/** Notes that a command waits no more; the stored one is finished. */
 function finish(core: ShardCore, waiting: Waiting): void {
+  if (waiting.detail !== undefined) unnameWaiting(waiting)
   if (waiting.sequence === 0) return
   core.batch.finished.push(waiting.sequence)
   core.batch.served.push(waiting)
 }
 
-/** Records the outcome of a command under its key. Only success is recorded: what had no effect may be tried again. */
-function record(core: ShardCore, waiting: Waiting, value: unknown): void {
-  const { idempotency } = waiting
-  if (idempotency === undefined) return
-  const scope = idempotencyScope(waiting)
-  const { key, fingerprint } = idempotency
-  const outcome = JSON.stringify({ value })
-  const expiresAt = core.batch.at + core.limits.idempotencyTtlMs
-  core.batch.outcomes.push({ scope, key, fingerprint, outcome, expiresAt })
-  core.batch.recorded.set(`${scope}${key}`, { fingerprint, outcome, expiresAt })
+/** Gives a command's value to whoever waits for it. */
+function settleValue(core: ShardCore, cell: Cell, waiting: Waiting, value: unknown): void {
+  if (waiting.detail?.caller !== undefined) answerCaller(core, waiting.detail.caller, { output: value })
+  else answer(core, cell, waiting.call, waiting.tag === 'ask' ? value : undefined)
 }
 
-/** Tells the caller, or counts a tell that was accepted before and could not be handled now. */
-function refuseOrLose(core: ShardCore, cell: Cell, waiting: Waiting, error: Error): void {
+/** Tells whoever waits for a command that it was not handled, or keeps it as a dead letter. */
+function settleError(core: ShardCore, cell: Cell, waiting: Waiting, error: Error): void {
   if (waiting.tag === 'ask') {
     refuse(core, cell, waiting.call, error)
     return
   }
-  core.count(Gauge.lostTells)
+  const { lane, input, idempotency, command, detail } = waiting
   answer(core, cell, waiting.call, undefined)
+  if (detail?.caller !== undefined) {
+    answerCaller(core, detail.caller, { error: plainError(error) })
+    return
+  }
+  const { chain: _chain, ...kept } = detail ?? {}
+  bury(
+    core,
+    { type: cell.kind.definition.type, key: cell.key, command: command?.name ?? '', lane, input, idempotency, detail: kept },
+    error,
+  )
+}
+
+interface PlainError {
+  readonly code: string
+  readonly message: string
+}
+
+function fromPlain(error: PlainError): Error {
+  return decodeError({ code: error.code, message: error.message, fields: { ...error }, stack: undefined, cause: undefined })
 }

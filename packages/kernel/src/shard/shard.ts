@@ -11,26 +11,31 @@
  * everything that waits and everything that comes is answered with that error.
  */
 import { Fenced, StoreUnavailable } from '@bailiwick/store'
-import type { ShardStore, StoredActor, StoredOutcome } from '@bailiwick/store'
+import type { Answer, CommitReport, ShardStore, StoredActor, StoredOutcome } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
+import type { EffectDefinition } from '../definition/define-effect.ts'
 import { encodeError, NotSerializable } from '../errors.ts'
-import type { EventLike, HostEvents } from '../hosting/host.ts'
+import type { EventLike, Hosted, HostEvents } from '../hosting/host.ts'
 import { XStateHost } from '../hosting/xstate-host.ts'
 import { encodeFromShard, FromShard } from '../protocol/from-shard.ts'
 import type { FromShardMessage } from '../protocol/from-shard.ts'
 import { decodeToShard, ToShard } from '../protocol/to-shard.ts'
-import type { ToShardMessage } from '../protocol/to-shard.ts'
+import type { LettersMessage, ToShardMessage } from '../protocol/to-shard.ts'
 import type { Clock, Scheduler, Timer, Transport } from '../seams/seams.ts'
 import { install } from './activation.ts'
-import { admit, cellOf, readmit } from './admission.ts'
-import { OpenBatch } from './batch.ts'
-import type { Cell, Internal, Kind, Waiting } from './cell.ts'
+import { admit, enter, readmit } from './admission.ts'
+import { refuse } from './answers.ts'
+import type { OpenBatch } from './batch.ts'
+import { reservationOf, scopeOf } from './calls.ts'
+import type { Cell, Kind, Past, Waiting } from './cell.ts'
 import { forget, rollBack, seal } from './commit.ts'
 import { ShardCore } from './core.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
-import { idempotencyScope, refuse, serveCommand, serveInternal, serveRead, serveRecorded } from './service.ts'
-import { ShardTimers } from './timers.ts'
+import { discard, list, replay } from './letters.ts'
+import { lookUpName, recordOf } from './natural.ts'
+import { callOfTimer } from './open-call.ts'
+import { serveCommand, serveDuplicate, serveEvent, serveInternal, serveRead, serveRecorded, serveReserved } from './service.ts'
 
 /** How many commands are served between two looks at the clock. */
 const CLOCK_EVERY = 16
@@ -47,8 +52,14 @@ export interface ShardParts {
   readonly clock: Clock
   readonly scheduler: Scheduler
   readonly definitions: readonly ActorDefinition[]
+  readonly effects: readonly EffectDefinition[]
   readonly limits: ShardLimits
   readonly gauges: Float64Array
+  /** Position of this shard among all. */
+  readonly index: number
+  readonly shardCount: number
+  /** A number from 0 to 1. */
+  readonly random: () => number
   /** Hears of errors that belong to no caller: an action that threw after its commit. */
   readonly report: (error: unknown) => void
 }
@@ -56,7 +67,6 @@ export interface ShardParts {
 /** One shard with its actors. */
 export class Shard implements HostEvents<Cell> {
   readonly #core: ShardCore
-  readonly #timers: ShardTimers
   readonly #transport: Transport
   readonly #scheduler: Scheduler
   readonly #alarms = new Map<string, Timer>()
@@ -67,6 +77,8 @@ export class Shard implements HostEvents<Cell> {
   #isScheduled = false
   #pauseMs = 0
   #closeCall = 0
+  /** What other shards sent while a commit was under way: positions on a link are taken between commits only. */
+  readonly #posted: { readonly from: number; readonly text: string }[] = []
 
   constructor(parts: ShardParts) {
     const kinds = parts.definitions.map((definition): Kind => ({
@@ -76,8 +88,12 @@ export class Shard implements HostEvents<Cell> {
       isDurable: definition.persist !== 'nothing',
       spareMailboxes: [],
     }))
-    this.#core = new ShardCore(parts.store, parts.clock, kinds, parts.limits, parts.gauges, parts.report)
-    this.#timers = new ShardTimers(this.#core, (type, key, internal) => this.#deliver(type, key, internal))
+    this.#core = new ShardCore({
+      ...parts,
+      kinds,
+      wake: () => this.#wake(),
+      post: (peer, text) => this.#send([[FromShard.post, peer, text]]),
+    })
     this.#transport = parts.transport
     this.#scheduler = parts.scheduler
   }
@@ -85,13 +101,18 @@ export class Shard implements HostEvents<Cell> {
   /** Reads what waits, and begins to serve. Rejects with `StoreDamaged` or `StoreUnavailable`. */
   async recover(): Promise<void> {
     const core = this.#core
-    const recovery = await core.store.recover()
+    const recovery = await core.store.recover(core.clock.wall())
     core.clock.notBefore(recovery.committedAt)
     core.nextActorNumber = recovery.nextActorNumber
-    core.nextInboxSequence = recovery.nextInboxSequence
+    core.nextSequence = recovery.nextInboxSequence
     core.nextTimerGeneration = recovery.nextTimerGeneration
+    core.deadLetters = recovery.deadLetters
+    core.outboxSize = recovery.outboxSize
     for (const row of recovery.inbox) core.count(readmit(core, row) ? Gauge.recovered : Gauge.stranded)
-    this.#timers.arm()
+    core.timers.arm()
+    core.schedule.arm()
+    core.effects.arm()
+    for (const link of recovery.links) await core.links.restore(link)
     if (this.#state !== 'recovering') return
     this.#state = 'open'
     this.#every('idle', sweepMsOf(core.kinds), () => this.#passivateIdle())
@@ -105,6 +126,7 @@ export class Shard implements HostEvents<Cell> {
   kill(): void {
     this.#state = 'closed'
     this.#stopAlarms()
+    this.#core.effects.close()
     void this.#core.store.close()
   }
 
@@ -129,16 +151,6 @@ export class Shard implements HostEvents<Cell> {
     this.#core.report(error)
   }
 
-  #deliver(type: string, key: string, internal: Internal): boolean {
-    const kind = this.#core.kindOf(type)
-    if (kind === undefined) return false
-    const cell = cellOf(this.#core, kind, key)
-    cell.pushInternal(internal)
-    this.#core.ready.add(cell)
-    this.#wake()
-    return true
-  }
-
   #receive(text: string): void {
     this.#admitText(text)
     this.#pump()
@@ -159,10 +171,23 @@ export class Shard implements HostEvents<Cell> {
         for (const [address, calls] of this.#core.followers)
           if (calls.delete(message[1]) && calls.size === 0) this.#core.followers.delete(address)
         return
+      case ToShard.post:
+        if (this.#isCommitting) this.#posted.push({ from: message[1], text: message[2] })
+        else if (this.#fault === undefined) this.#core.links.receive(message[1], message[2])
+        return
+      case ToShard.peerStarted:
+        this.#core.links.resend(message[1])
+        return
+      case ToShard.listLetters:
+      case ToShard.replayLetters:
+      case ToShard.discardLetters:
+        this.#serveLetters(message)
+        return
       case ToShard.ask:
       case ToShard.tell:
       case ToShard.snapshot:
       case ToShard.follow:
+      case ToShard.timers:
         if (this.#fault === undefined) admit(this.#core, message, now)
         else this.#send([[FromShard.error, message[1], encodeError(this.#fault)]])
     }
@@ -215,13 +240,36 @@ export class Shard implements HostEvents<Cell> {
     }
   }
 
+  /** Reads dead letters, or takes them out as part of the open batch. */
+  #serveLetters([tag, call, filter, limit]: LettersMessage): void {
+    const core = this.#core
+    const send = (message: FromShardMessage): void => this.#send([message])
+    const fail = (error: unknown): void => send([FromShard.error, call, encodeError(error)])
+    if (this.#fault !== undefined) {
+      fail(this.#fault)
+      return
+    }
+    const act = async (): Promise<void> => {
+      if (tag === ToShard.listLetters) {
+        send([FromShard.value, call, await list(core, filter, limit)])
+        return
+      }
+      const letters = await core.store.deadLetters(filter, limit)
+      const count = tag === ToShard.replayLetters ? replay(core, letters) : discard(core, letters)
+      core.batch.answers.push([FromShard.value, call, count])
+      this.#wake()
+    }
+    act().catch(fail)
+  }
+
   /** Serves one thing that waits for an actor. */
   #serve(cell: Cell): void {
     const core = this.#core
     if (cell.isWaiting || (cell.hosted === undefined && !this.#activate(cell)) || cell.hosted === undefined) return
     const internal = cell.held === undefined ? cell.internals?.shift() : undefined
     if (internal === undefined) this.#serveWaiting(cell)
-    else serveInternal(core, this.#timers, cell, cell.hosted, internal)
+    else serveInternal(core, cell, cell.hosted, internal)
+    if (cell.overflow !== undefined) core.overflow.admit(cell, (waiting) => enter(core, waiting))
     cell.closeMailbox()
     core.residents.touch(cell, core.clock.elapsed())
     core.ready.add(cell)
@@ -234,18 +282,40 @@ export class Shard implements HostEvents<Cell> {
     cell.held = undefined
     if (waiting === undefined || hosted === undefined) return
     core.batch.commands += 1
+    if (waiting.tag === 'event') {
+      serveEvent(core, cell, hosted, waiting)
+      return
+    }
     if (waiting.command === undefined) {
       serveRead(core, cell, hosted, waiting)
       return
     }
-    if (waiting.idempotency === undefined) {
-      serveCommand(core, this.#timers, cell, hosted, waiting)
+    if (waiting.idempotency === undefined && waiting.detail === undefined) {
+      serveCommand(core, cell, hosted, waiting)
       return
     }
-    const recorded = held === undefined ? this.#lookUp(cell, waiting) : held.recorded
-    if (recorded === 'later') return
-    if (recorded === undefined) serveCommand(core, this.#timers, cell, hosted, waiting)
-    else serveRecorded(core, cell, waiting, recorded)
+    const reservation = reservationOf(cell, waiting)
+    if (reservation !== undefined) {
+      serveReserved(core, cell, waiting, reservation)
+      return
+    }
+    const past = held === undefined ? this.#lookUp(cell, waiting) : held.past
+    if (past !== 'later') this.#servePast(cell, hosted, waiting, past)
+  }
+
+  /** Serves a command whose keys and names have been looked up. */
+  #servePast(cell: Cell, hosted: Hosted, waiting: Waiting, past: Past): void {
+    const core = this.#core
+    if (past?.kind === 'recorded') {
+      serveRecorded(core, cell, waiting, past.outcome)
+      return
+    }
+    if (past?.kind === 'duplicate') {
+      serveDuplicate(core, cell, waiting)
+      return
+    }
+    if (past?.kind === 'supersedes') core.batch.deadLettersRemoved.push(past.letter)
+    serveCommand(core, cell, hosted, waiting)
   }
 
   #take(cell: Cell): Waiting | undefined {
@@ -256,21 +326,16 @@ export class Shard implements HostEvents<Cell> {
     return waiting
   }
 
-  /** The recorded outcome for a command's key, from the batch or the store; `later` if the store takes its time or fails. */
-  #lookUp(cell: Cell, waiting: Waiting): StoredOutcome | undefined | 'later' {
-    const core = this.#core
-    const scope = idempotencyScope(waiting)
-    const key = waiting.idempotency?.key ?? ''
-    const inBatch = core.batch.recorded.get(`${scope}${key}`)
-    if (inBatch !== undefined) return inBatch
+  /** What is known of a command's key and names, from the batch or the store; `later` if the store takes its time or fails. */
+  #lookUp(cell: Cell, waiting: Waiting): Past | 'later' {
     try {
-      const found = core.store.outcome(scope, key, core.batch.at)
+      const found = pastOf(this.#core, cell, waiting)
       if (!(found instanceof Promise)) return found
       this.#resumeAfter(
         cell,
         found,
-        (recorded) => {
-          cell.held = { waiting, recorded }
+        (past) => {
+          cell.held = { waiting, past }
         },
         (error) => this.#refuseTaken(cell, waiting, error),
       )
@@ -299,7 +364,7 @@ export class Shard implements HostEvents<Cell> {
 
   #install(cell: Cell, stored: StoredActor | undefined): boolean {
     try {
-      install(this.#core, this.#timers, cell, stored)
+      install(this.#core, cell, stored)
       return true
     } catch (error) {
       this.#failActivation(cell, asError(error))
@@ -309,7 +374,7 @@ export class Shard implements HostEvents<Cell> {
 
   #failActivation(cell: Cell, error: Error): void {
     this.#core.count(Gauge.failed)
-    this.#timers.strand(cell)
+    this.#core.timers.strand(cell)
     cell.internals = undefined
     const waiting = this.#take(cell)
     if (waiting !== undefined) this.#refuseTaken(cell, waiting, error)
@@ -336,21 +401,21 @@ export class Shard implements HostEvents<Cell> {
 
   #commit(): boolean {
     const core = this.#core
-    const { batch, clock } = core
-    core.batch = new OpenBatch(batch.id + 1, batch.at)
+    const { clock } = core
+    const batch = core.nextBatch()
     this.#send(batch.volatileAnswers.splice(0))
     const startedAt = clock.elapsed()
     try {
       const rows = seal(core, batch)
       const committed = batch.hasWrites ? core.store.commit(rows) : undefined
       if (!(committed instanceof Promise)) {
-        this.#settle(batch, startedAt)
+        this.#settle(batch, startedAt, committed)
         return false
       }
       this.#isCommitting = true
       committed
         .then(
-          () => this.#settle(batch, startedAt),
+          (report) => this.#settle(batch, startedAt, report),
           (error: unknown) => this.#fail(batch, asError(error)),
         )
         .finally(() => {
@@ -365,17 +430,49 @@ export class Shard implements HostEvents<Cell> {
   }
 
   /** What a successful commit allows: answers, actions, children. */
-  #settle(batch: OpenBatch, startedAt: number): void {
+  #settle(batch: OpenBatch, startedAt: number, report: CommitReport | undefined): void {
     const core = this.#core
     this.#pauseMs = 0
     for (const cell of batch.touched) cell.isDirty = false
+    this.#settleCounts(batch, report)
     this.#send(batch.answers)
     this.#send(batch.volatileAnswers)
     this.#release(batch, () => true)
-    if (batch.timersSet.length > 0 || batch.timersCleared.length > 0) this.#timers.arm()
+    if (batch.timersSet.length > 0 || batch.timersCleared.length > 0) core.timers.arm()
+    core.schedule.settled(batch.accepted, batch.finished)
+    core.links.settled(batch)
+    core.effects.settled(batch)
+    for (const waiting of batch.timerReads) this.#readTimers(waiting)
+    core.overflow.admitAll((waiting) => enter(core, waiting))
+    this.#takePosted()
     if (batch.hasWrites) this.#measure(batch.commands, core.clock.elapsed() - startedAt)
     this.#passivateSpare()
     core.publishGauges()
+  }
+
+  /** Keeps the counts of what the store holds in step with what was committed. */
+  #settleCounts(batch: OpenBatch, report: CommitReport | undefined): void {
+    const core = this.#core
+    core.deadLetters += batch.deadLetters.length - batch.deadLettersRemoved.length - batch.deadLettersTrimmed
+    core.count(Gauge.deadLettersLost, batch.deadLettersTrimmed)
+    core.outboxSize += batch.outbox.length + batch.effects.length - batch.effectsSettled.length - (report?.effectsCancelled ?? 0)
+  }
+
+  #readTimers(waiting: Waiting): void {
+    const { cell, call } = waiting
+    const read = async (): Promise<void> => {
+      const timers = await this.#core.store.timersOf(cell.kind.definition.type, cell.key)
+      const views = timers
+        .filter(({ name }) => callOfTimer(name) === undefined)
+        .map(({ name, dueAt, everyMs, event }) => ({ name, dueAt, everyMs: Math.abs(everyMs), event: JSON.parse(event) as unknown }))
+      this.#send([[FromShard.value, call, views]])
+    }
+    read().catch((error: unknown) => this.#send([[FromShard.error, call, encodeError(error)]]))
+  }
+
+  /** Takes what other shards sent during a commit. */
+  #takePosted(): void {
+    for (const { from, text } of this.#posted.splice(0)) this.#core.links.receive(from, text)
   }
 
   #release(batch: OpenBatch, isAllowed: (cell: Cell) => boolean): void {
@@ -386,13 +483,14 @@ export class Shard implements HostEvents<Cell> {
 
   #fail(batch: OpenBatch, error: Error): void {
     const core = this.#core
-    rollBack(core, this.#timers, batch, error)
+    rollBack(core, batch, error)
     this.#send(batch.answers)
     this.#send(batch.volatileAnswers)
     this.#release(batch, (cell) => !cell.kind.isDurable)
     if (error instanceof Fenced) core.count(Gauge.lateResults, batch.commands)
     if (isPassing(error)) this.#pause()
     else this.#stop(error)
+    this.#takePosted()
     core.publishGauges()
   }
 
@@ -404,7 +502,8 @@ export class Shard implements HostEvents<Cell> {
       'pause',
       this.#core.clock.setTimer(() => {
         this.#alarms.delete('pause')
-        this.#timers.arm()
+        this.#core.timers.arm()
+        this.#core.effects.arm()
         this.#wake()
       }, this.#pauseMs),
     )
@@ -420,10 +519,15 @@ export class Shard implements HostEvents<Cell> {
     this.#fault = error
     const encoded = encodeError(error)
     const answers: FromShardMessage[] = []
-    for (const waiting of this.#core.waiting.drain()) {
+    for (const waiting of [...this.#core.waiting.drain(), ...this.#core.overflow.drain()]) {
       waiting.isWithdrawn = true
       if (waiting.call !== 0) answers.push([FromShard.error, waiting.call, encoded])
     }
+    for (const awaiting of this.#core.awaiting.values()) {
+      for (const { call } of awaiting) answers.push([FromShard.error, call, encoded])
+    }
+    this.#core.awaiting.clear()
+    this.#core.effects.close()
     this.#stopAlarms()
     this.#send(answers)
   }
@@ -432,7 +536,8 @@ export class Shard implements HostEvents<Cell> {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#stopAlarms()
-    for (const cell of this.#core.residents) forget(this.#timers, cell)
+    this.#core.effects.close()
+    for (const cell of this.#core.residents) forget(this.#core, cell)
     try {
       await this.#core.store.close()
       this.#send([[FromShard.value, this.#closeCall]])
@@ -455,7 +560,7 @@ export class Shard implements HostEvents<Cell> {
   }
 
   #passivate(cell: Cell): void {
-    forget(this.#timers, cell)
+    forget(this.#core, cell)
     this.#core.residents.delete(cell)
     this.#core.count(Gauge.passivations)
   }
@@ -499,7 +604,10 @@ export class Shard implements HostEvents<Cell> {
   #stopAlarms(): void {
     for (const alarm of this.#alarms.values()) alarm.cancel()
     this.#alarms.clear()
-    this.#timers.close()
+    const { timers, schedule, overflow } = this.#core
+    timers.close()
+    schedule.close()
+    overflow.close()
   }
 }
 
@@ -509,6 +617,15 @@ export class Shard implements HostEvents<Cell> {
  */
 function isPassing(error: Error): boolean {
   return error instanceof StoreUnavailable ? error.fault !== 'io' : error instanceof NotSerializable
+}
+
+/** Looks the key and the names of a command up. */
+function pastOf(core: ShardCore, cell: Cell, waiting: Waiting): Answer<Past> {
+  const { idempotency, command } = waiting
+  const record = idempotency === undefined ? undefined : recordOf(core, scopeOf(cell, command?.name ?? ''), idempotency.key)
+  const judge = (outcome: StoredOutcome | undefined): Answer<Past> =>
+    outcome === undefined ? lookUpName(core, waiting) : { kind: 'recorded', outcome }
+  return record instanceof Promise ? record.then(judge) : judge(record)
 }
 
 function asError(error: unknown): Error {

@@ -1,9 +1,10 @@
 /**
- * Durable timers of a shard's actors. The store is the truth; in memory there is one alarm for the earliest of them.
+ * Durable timers of a shard's actors, among them those that end open calls. The store is the truth; in memory there is one alarm for the earliest of them.
  *
  * 1. A wish of a transition becomes a row of the batch, with a generation of its own.
  * 2. When the alarm goes off, timers that are due are read and queued as ticks in their actors' internal queues.
- * 3. Handling a tick deletes the row of that generation in the same batch as the state that it leads to.
+ * 3. Handling a tick deletes the row of that generation in the same batch as the state that it leads to; a periodic timer
+ *    gets its next moment there, so that a tick and its successor are never both lost or both doubled.
  * 4. A cancel, or a new setting, of a timer whose tick is queued makes the tick void: a cancel beats a queued tick.
  *
  * A due timer whose actor cannot be activated, or has a type that this system does not know, is set aside until it can.
@@ -12,30 +13,26 @@
 import type { DueTimer, TimerSet } from '@bailiwick/store'
 import type { EventLike, TimerWish } from '../hosting/host.ts'
 import type { Timer } from '../seams/seams.ts'
+import { Alarm } from './alarm.ts'
 import type { Cell, Internal } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { Gauge } from './gauges.ts'
 
 const TICKS_READ_MAX = 1_000
-const ALARM_MS_MAX = 10_000
-const RETRY_MS = 1_000
 
 type Tick = Extract<Internal, { tag: 'tick' }>
 
 /** The timers of one shard. */
 export class ShardTimers {
   readonly #core: ShardCore
-  readonly #deliver: (type: string, key: string, internal: Internal) => boolean
+  readonly #alarm: Alarm
   readonly #queued = new Map<string, Tick>()
   /** Timers that are due and that nobody here can take, by id and generation: passed over, so that they hold up no other. */
   readonly #stranded = new Map<string, DueTimer>()
-  #alarm: Timer | undefined
-  #isClosed = false
 
-  /** `deliver` queues a tick for its actor, and answers false if the shard does not know the actor's type. */
-  constructor(core: ShardCore, deliver: (type: string, key: string, internal: Internal) => boolean) {
+  constructor(core: ShardCore) {
     this.#core = core
-    this.#deliver = deliver
+    this.#alarm = new Alarm(core.clock, { nextAt: () => this.#nextDueAt(), ring: () => this.#readDue() })
   }
 
   /** Notes what a transition wants. */
@@ -46,10 +43,12 @@ export class ShardTimers {
 
   /** Takes a tick that is about to be handled; false if it has become void. */
   take(tick: Tick): boolean {
-    const { actor, name, generation } = tick.timer
+    const { timer } = tick
+    const { actor, name, generation, everyMs } = timer
     if (tick.isCancelled) return false
     this.#queued.delete(timerId(actor, name))
-    this.#core.batch.timersCleared.push({ actor, name, generation })
+    if (everyMs === 0) this.#core.batch.timersCleared.push({ actor, name, generation })
+    else this.#set({ ...timer, generation: this.#takeGeneration(), dueAt: nextTickAt(timer, this.#core.clock.wall()) })
     return true
   }
 
@@ -84,20 +83,12 @@ export class ShardTimers {
 
   /** Sets the alarm for the earliest timer, unless ticks are still queued: then the batch that handles them asks again. */
   arm(): void {
-    if (this.#queued.size === 0) this.#attempt(this.#setAlarm())
+    if (this.#queued.size === 0) this.#alarm.arm()
   }
 
   /** Stops the alarm. */
   close(): void {
-    this.#isClosed = true
-    this.#alarm?.cancel()
-  }
-
-  async #setAlarm(): Promise<void> {
-    const dueAt = await this.#nextDueAt()
-    if (dueAt === undefined) this.#alarm?.cancel()
-    // Timers are due by the wall clock, which may jump; looking again now and then notices.
-    else this.#ringIn(Math.min(ALARM_MS_MAX, Math.max(0, dueAt - this.#core.clock.wall())))
+    this.#alarm.close()
   }
 
   async #nextDueAt(): Promise<number | undefined> {
@@ -107,12 +98,6 @@ export class ShardTimers {
     return timers.find((timer) => !this.#stranded.has(settingId(timer)))?.dueAt
   }
 
-  #ringIn(delayMs: number): void {
-    this.#alarm?.cancel()
-    if (this.#isClosed) return
-    this.#alarm = this.#core.clock.setTimer(() => this.#attempt(this.#readDue()), delayMs)
-  }
-
   async #readDue(): Promise<void> {
     for (const timer of await this.#core.store.dueTimers(this.#core.clock.wall(), TICKS_READ_MAX + this.#stranded.size)) {
       this.#queue(timer)
@@ -120,18 +105,24 @@ export class ShardTimers {
     this.arm()
   }
 
-  /** A store that cannot be read now is asked again a little later. */
-  #attempt(reading: Promise<void>): void {
-    reading.catch(() => this.#ringIn(RETRY_MS))
-  }
-
   #queue(timer: DueTimer): void {
-    if (this.#isClosed) return
+    const core = this.#core
     const id = timerId(timer.actor, timer.name)
     if (this.#queued.has(id) || this.#stranded.has(settingId(timer))) return
+    const kind = core.kindOf(timer.type)
+    if (kind === undefined) {
+      this.#strand(timer)
+      return
+    }
     const tick: Tick = { tag: 'tick', timer, isCancelled: false }
-    if (this.#deliver(timer.type, timer.key, tick)) this.#queued.set(id, tick)
-    else this.#strand(timer)
+    this.#queued.set(id, tick)
+    this.#deliver(core.cellOf(kind, timer.key), tick)
+  }
+
+  #deliver(cell: Cell, internal: Internal): void {
+    cell.pushInternal(internal)
+    this.#core.ready.add(cell)
+    this.#core.wake()
   }
 
   #strand(timer: DueTimer): void {
@@ -148,13 +139,30 @@ export class ShardTimers {
       core.batch.timers.set(timerId(actor, wish.name), { actor, name: wish.name, set: undefined })
       return
     }
-    const generation = core.nextTimerGeneration
-    core.nextTimerGeneration += 1
-    const name = wish.name ?? `~${generation}`
-    const dueAt = core.clock.wall() + Math.max(0, wish.delayMs)
-    const set: TimerSet = { actor, name, generation, dueAt, event: JSON.stringify(wish.event) }
+    const generation = this.#takeGeneration()
+    const delayMs = Math.max(0, Math.ceil(wish.delayMs))
+    this.#set({
+      actor,
+      name: wish.name ?? `~${generation}`,
+      generation,
+      dueAt: wish.at ?? core.clock.wall() + delayMs,
+      event: JSON.stringify(wish.event),
+      delayMs,
+      everyMs: wish.everyMs ?? 0,
+      onRestart: wish.onRestart ?? cell.kind.definition.timers,
+    })
+  }
+
+  #set({ actor, name, generation, dueAt, event, delayMs, everyMs, onRestart }: TimerSet): void {
     this.#void(actor, name)
-    core.batch.timers.set(timerId(actor, name), { actor, name, set })
+    const set: TimerSet = { actor, name, generation, dueAt, event, delayMs, everyMs, onRestart }
+    this.#core.batch.timers.set(timerId(actor, name), { actor, name, set })
+  }
+
+  #takeGeneration(): number {
+    const generation = this.#core.nextTimerGeneration
+    this.#core.nextTimerGeneration += 1
+    return generation
   }
 
   #void(actor: number, name: string): void {
@@ -165,24 +173,29 @@ export class ShardTimers {
   }
 
   #wishVolatile(cell: Cell, wish: TimerWish): void {
-    cell.timers ??= new Map<string, Timer>()
-    const { timers } = cell
-    this.#core.nextTimerGeneration += 1
-    const name = wish.name ?? `~${this.#core.nextTimerGeneration}`
-    timers.get(name)?.cancel()
-    timers.delete(name)
+    const name = wish.name ?? `~${this.#takeGeneration()}`
+    cell.timers?.get(name)?.cancel()
+    cell.timers?.delete(name)
     if (wish.kind === 'cancel') return
-    const { event } = wish
-    timers.set(
-      name,
-      this.#core.clock.setTimer(() => this.#fireVolatile(cell, name, event), Math.max(0, wish.delayMs)),
-    )
+    const delayMs = wish.at === undefined ? wish.delayMs : wish.at - this.#core.clock.wall()
+    this.#startVolatile(cell, name, wish.event, delayMs, wish.everyMs ?? 0)
   }
 
-  #fireVolatile(cell: Cell, name: string, event: EventLike): void {
-    cell.timers?.delete(name)
-    this.#deliver(cell.kind.definition.type, cell.key, { tag: 'event', event })
+  #startVolatile(cell: Cell, name: string, event: EventLike, delayMs: number, everyMs: number): void {
+    cell.timers ??= new Map<string, Timer>()
+    const fire = (): void => {
+      cell.timers?.delete(name)
+      if (everyMs !== 0) this.#startVolatile(cell, name, event, Math.abs(everyMs), everyMs)
+      this.#deliver(cell, { tag: 'event', event })
+    }
+    cell.timers.set(name, this.#core.clock.setTimer(fire, Math.max(0, delayMs)))
   }
+}
+
+/** The next moment of a periodic timer: on its grid, with every moment that was missed left out; or so long after this one is handled. */
+function nextTickAt({ dueAt, everyMs }: TimerSet, now: number): number {
+  if (everyMs < 0) return now - everyMs
+  return dueAt + everyMs * Math.max(1, Math.floor((now - dueAt) / everyMs) + 1)
 }
 
 function timerId(actor: number, name: string): string {

@@ -2,10 +2,10 @@
  * From a call to the message that leaves: the input is validated and checked for JSON, options get their defaults, and
  * a key gets the fingerprint of what it stands for. Whatever is wrong is found here, before anything is sent.
  */
-import { createHash } from 'node:crypto'
 import type { AnyCommand } from '../definition/define-actor.ts'
-import { canonicalJson, findJsonFault } from '../definition/json.ts'
-import { InvalidInput, messageOf } from '../errors.ts'
+import { checkDueAt, checkIdempotencyKey, checkInput, fingerprintOfInput } from '../definition/input.ts'
+import { InvalidInput } from '../errors.ts'
+import type { Extras } from '../protocol/to-shard.ts'
 import { laneOf, PRIORITIES } from '../shard/lanes.ts'
 import type { Lane, Priority } from '../shard/lanes.ts'
 
@@ -14,14 +14,35 @@ export interface CallOptions {
   /** Lane of this command. Default: the priority of its definition. */
   readonly priority?: Priority
   /**
-   * Makes the command safe to repeat: the same key for the same actor and command executes once, and later calls get
-   * the recorded answer. At most 1,024 characters. Kept for 24 hours after completion unless the system says otherwise.
+   * Makes the command safe to repeat: the same key for the same actor and command executes once, and other calls with it
+   * join the one that is under way, or get the recorded answer. A string, or an array of strings for a key with parts,
+   * such as a user and a request; at most 1,024 characters. Kept for 24 hours after completion unless the system says otherwise.
    */
-  readonly idempotencyKey?: string
+  readonly idempotencyKey?: string | readonly string[]
   /** After so many milliseconds the call ends with `AskTimeout`, its outcome unknown. Default 30,000. */
   readonly timeoutMs?: number
   /** Ends the call with `AskAborted`. What was sent may still take effect. */
   readonly signal?: AbortSignal
+  /**
+   * How long to wait for a place if the mailbox or the shard is full, in milliseconds; only then the call ends with
+   * `MailboxFull`. Default 0: at once.
+   */
+  readonly waitForRoomMs?: number
+}
+
+/** Options of `tell` alone. */
+export interface TellOptions extends CallOptions {
+  /** The command is accepted now and handled after so many milliseconds, at any distance. */
+  readonly delayMs?: number
+  /** The command is accepted now and handled at this moment: a date, or milliseconds since 1970. */
+  readonly deliverAt?: Date | number
+  /**
+   * Names what the command is about, such as a comment. A later tell with the same name replaces the input of one that
+   * still waits, which keeps its place; one whose command has been handled is ignored.
+   */
+  readonly naturalKey?: string
+  /** Names this delivery. A second one with the same name is ignored, whatever it holds. */
+  readonly deliveryId?: string
 }
 
 /** A call after its checks. */
@@ -32,25 +53,28 @@ export interface CheckedCall {
   readonly fingerprint: string | undefined
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
+  readonly extras: Extras | undefined
 }
 
-const KEY_LENGTH_MAX = 1_024
-const NO_OPTIONS: CallOptions = {}
+const NAME_LENGTH_MAX = 1_024
+const NO_OPTIONS: TellOptions = {}
 
 /** Checks a call. Throws `InvalidInput`, naming the field. */
 export function checkCall(
   operation: string,
   command: AnyCommand,
   isDurable: boolean,
+  isTell: boolean,
   given: unknown,
-  options: CallOptions = NO_OPTIONS,
+  options: TellOptions = NO_OPTIONS,
 ): CheckedCall {
-  const input = checkInput(operation, command, given)
+  const input = checkInput(operation, command.input, given)
   const priority = options.priority ?? command.priority
   if (!PRIORITIES.includes(priority)) throw new InvalidInput(operation, 'priority', `must be one of ${PRIORITIES.join(', ')}`)
-  const { idempotencyKey, signal } = options
+  const { signal } = options
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw new InvalidInput(operation, 'signal', 'must be an AbortSignal')
-  if (idempotencyKey !== undefined) checkKey(operation, idempotencyKey, command.kind, isDurable)
+  const idempotencyKey =
+    options.idempotencyKey === undefined ? undefined : checkIdempotencyKey(operation, options.idempotencyKey, command.kind, isDurable)
   return {
     lane: laneOf(priority),
     input,
@@ -58,6 +82,7 @@ export function checkCall(
     fingerprint: idempotencyKey === undefined ? undefined : fingerprintOfInput(input),
     timeoutMs: checkTimeout(operation, options.timeoutMs),
     signal,
+    extras: options === NO_OPTIONS ? undefined : extrasOf(operation, isDurable, isTell, options),
   }
 }
 
@@ -67,50 +92,46 @@ export function checkTimeout(operation: string, timeoutMs = 30_000): number {
   throw new InvalidInput(operation, 'timeoutMs', 'must be a positive number of milliseconds')
 }
 
-function checkInput(operation: string, command: AnyCommand, given: unknown): object | null {
-  if (command.input === undefined) {
-    if (given === undefined || given === null) return null
-    if (typeof given === 'object' && Object.keys(given).length === 0) return null
-    throw new InvalidInput(operation, '', 'takes no input')
-  }
-  const input = parse(operation, command.input, given ?? {})
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) throw new InvalidInput(operation, '', 'must be an object')
-  if ('type' in input) throw new InvalidInput(operation, 'type', 'is the name of the command in its event, and cannot be an input')
-  const fault = findJsonFault(input)
-  if (fault !== undefined) throw new InvalidInput(operation, fault.path, `${fault.detail}, which JSON cannot carry`)
-  return input
-}
-
-function parse(operation: string, schema: NonNullable<AnyCommand['input']>, given: unknown): unknown {
-  const result = safeParse(operation, schema, given)
-  if (result.success) return result.data
-  const issues = result.error.issues.map(({ path, message }) => ({ field: path.map(String).join('.'), message }))
-  const [first] = issues
-  throw new InvalidInput(
-    operation,
-    first?.field ?? '',
-    first?.message ?? 'is invalid',
-    issues.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)),
+function extrasOf(operation: string, isDurable: boolean, isTell: boolean, options: TellOptions): Extras | undefined {
+  const { waitForRoomMs, delayMs, deliverAt, naturalKey, deliveryId } = options
+  if (
+    waitForRoomMs === undefined &&
+    delayMs === undefined &&
+    deliverAt === undefined &&
+    naturalKey === undefined &&
+    deliveryId === undefined
   )
-}
-
-function safeParse(operation: string, schema: NonNullable<AnyCommand['input']>, given: unknown): ReturnType<typeof schema.safeParse> {
-  try {
-    return schema.safeParse(given)
-  } catch (error) {
-    throw new InvalidInput(operation, '', `could not be checked, because its schema threw or is asynchronous (${messageOf(error)})`)
+    return undefined
+  if (waitForRoomMs !== undefined && !(Number.isFinite(waitForRoomMs) && waitForRoomMs >= 0)) {
+    throw new InvalidInput(operation, 'waitForRoomMs', 'must be a number of milliseconds from 0')
+  }
+  for (const [field, value] of Object.entries({ delayMs, deliverAt, naturalKey, deliveryId })) {
+    if (value === undefined) continue
+    if (!isTell) throw new InvalidInput(operation, field, 'is an option of tell')
+    if (!isDurable) throw new InvalidInput(operation, field, 'has no meaning for a volatile actor, which keeps nothing')
+  }
+  // A delay counts from the shard's clock; here it is only checked. A moment is a moment on any clock.
+  const at = checkDueAt(operation, delayMs, deliverAt, 0)
+  checkName(operation, 'naturalKey', naturalKey)
+  checkName(operation, 'deliveryId', deliveryId)
+  if (at !== undefined && (naturalKey !== undefined || deliveryId !== undefined)) {
+    throw new InvalidInput(
+      operation,
+      naturalKey === undefined ? 'deliveryId' : 'naturalKey',
+      'cannot be combined with deliverAt or delayMs',
+    )
+  }
+  return {
+    ...(waitForRoomMs === undefined ? {} : { waitMs: waitForRoomMs }),
+    ...(delayMs === undefined ? {} : { delayMs: at ?? 0 }),
+    ...(deliverAt === undefined ? {} : { dueAt: at ?? 0 }),
+    ...(naturalKey === undefined ? {} : { naturalKey }),
+    ...(deliveryId === undefined ? {} : { deliveryId }),
   }
 }
 
-function checkKey(operation: string, key: unknown, kind: AnyCommand['kind'], isDurable: boolean): void {
-  if (typeof key !== 'string' || key === '' || key.length > KEY_LENGTH_MAX || !key.isWellFormed()) {
-    throw new InvalidInput(operation, 'idempotencyKey', `must be a string of 1 to ${KEY_LENGTH_MAX} characters`)
-  }
-  if (kind === 'query') throw new InvalidInput(operation, 'idempotencyKey', 'has no meaning for a query, which changes nothing')
-  if (!isDurable) throw new InvalidInput(operation, 'idempotencyKey', 'has no meaning for a volatile actor, which keeps no records')
-}
-
-/** SHA-256 of the canonical input: two inputs are the same if their JSON is, whatever the order of properties. */
-function fingerprintOfInput(input: object | null): string {
-  return createHash('sha256').update(canonicalJson(input)).digest('base64url')
+function checkName(operation: string, field: string, name: unknown): void {
+  if (name === undefined) return
+  if (typeof name === 'string' && name !== '' && name.length <= NAME_LENGTH_MAX && name.isWellFormed()) return
+  throw new InvalidInput(operation, field, `must be a string of 1 to ${NAME_LENGTH_MAX} characters`)
 }

@@ -4,6 +4,8 @@
  */
 import { isActorDefinition } from '../definition/define-actor.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
+import { isEffectDefinition } from '../definition/define-effect.ts'
+import type { EffectDefinition } from '../definition/define-effect.ts'
 import { InvalidDefinition } from '../errors.ts'
 import { nodeSeams } from '../seams/node-seams.ts'
 import type { Seams } from '../seams/seams.ts'
@@ -15,7 +17,7 @@ import { ThreadSlot } from './threads.ts'
 
 /** Bounds of a system. */
 export interface SystemLimits extends Partial<ShardLimits> {
-  /** Calls of this thread that may wait for an answer, per shard; more get `MailboxFull`. Default 1,000,000. */
+  /** Calls of this thread that may wait for an answer, over all shards; more get `MailboxFull`. Default 1,000,000. */
   readonly pendingCalls?: number
 }
 
@@ -25,6 +27,8 @@ export interface OpenSystemOptions {
   readonly directory: string
   /** Every definition whose actors are used. */
   readonly actors: readonly ActorDefinition[]
+  /** Every effect that these actors promise. */
+  readonly effects?: readonly AnyEffectDefinition[]
   /**
    * Number of shards when the directory is created; recorded there for good. Later it only says how many threads serve
    * them, at most one per shard. From 1 to 256. Default 1.
@@ -36,6 +40,10 @@ export interface OpenSystemOptions {
   readonly create?: boolean
   readonly limits?: SystemLimits
 }
+
+/** An effect with any input: what it takes is checked where it is promised. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the input is contravariant, so only `any` takes every definition.
+export type AnyEffectDefinition = EffectDefinition<any>
 
 const SHARDS_MAX = 256
 const PENDING_CALLS_DEFAULT = 1_000_000
@@ -51,7 +59,7 @@ export async function openSystem(options: OpenSystemOptions): Promise<System> {
 
 /** Opens a system on the given seams. For test kits; see `openSystem`. */
 export async function openSystemOn(seams: Seams, options: OpenSystemOptions): Promise<System> {
-  const { actors, limits, shards } = check(options)
+  const { actors, effects, limits, shards } = check(options)
   const directory = seams.stores.openDirectory({
     directory: options.directory,
     shards,
@@ -61,11 +69,21 @@ export async function openSystemOn(seams: Seams, options: OpenSystemOptions): Pr
   const threads: ThreadSlot[] = []
   try {
     const locations = Array.from({ length: directory.shardCount }, (_none, index) => directory.shard(index))
-    const clients = locations.map(
-      () => new ShardClient(seams.clock, seams.scheduler, options.limits?.pendingCalls ?? PENDING_CALLS_DEFAULT),
+    const budget = { max: options.limits?.pendingCalls ?? PENDING_CALLS_DEFAULT, used: 0 }
+    const clients: ShardClient[] = locations.map(
+      (_location, index) =>
+        new ShardClient({
+          clock: seams.clock,
+          scheduler: seams.scheduler,
+          budget,
+          relay: (to, text) => clients[to]?.forward(index, text),
+          attached: () => {
+            for (const [peer, client] of clients.entries()) if (peer !== index) client.peerStarted(index)
+          },
+        }),
     )
     for (const indexes of shareOut(locations.length, Math.min(shards, locations.length))) {
-      const plan = { shards: pick(locations, indexes), definitions: actors, limits }
+      const plan = { shards: pick(locations, indexes), definitions: actors, effects, shardCount: locations.length, limits }
       threads.push(new ThreadSlot(seams, plan, pick(clients, indexes)))
     }
     await Promise.all(threads.map((thread) => thread.started()))
@@ -92,6 +110,7 @@ function pick<T>(items: readonly T[], indexes: readonly number[]): readonly T[] 
 
 function check(options: OpenSystemOptions): {
   readonly actors: readonly ActorDefinition[]
+  readonly effects: readonly EffectDefinition[]
   readonly limits: ShardLimits
   readonly shards: number
 } {
@@ -103,10 +122,18 @@ function check(options: OpenSystemOptions): {
     require(!types.has(actor.type), `actors.${index}`, `has the type "${actor.type}", which another definition has already`)
     types.add(actor.type)
   }
+  const effects = options.effects ?? []
+  require(Array.isArray(effects), 'effects', 'must be a list of definitions')
+  const names = new Set<string>()
+  for (const [index, effect] of effects.entries()) {
+    require(isEffectDefinition(effect), `effects.${index}`, 'must be made by defineEffect')
+    require(!names.has(effect.name), `effects.${index}`, `has the name "${effect.name}", which another definition has already`)
+    names.add(effect.name)
+  }
   const shards = options.shards ?? 1
   require(Number.isSafeInteger(shards) && shards >= 1 && shards <= SHARDS_MAX, 'shards', `must be a whole number from 1 to ${SHARDS_MAX}`)
   require(['full', 'normal'].includes(options.synchronous ?? 'full'), 'synchronous', 'must be "full" or "normal"')
-  return { actors: options.actors, limits: checkLimits(options.limits ?? {}), shards }
+  return { actors: options.actors, effects, limits: checkLimits(options.limits ?? {}), shards }
 }
 
 function checkLimits(given: SystemLimits): ShardLimits {

@@ -12,16 +12,36 @@ import type { SnapshotView } from '../hosting/host.ts'
 import { ToShard } from '../protocol/to-shard.ts'
 import type { CommandMessage } from '../protocol/to-shard.ts'
 import { checkCall, checkTimeout } from './call.ts'
-import type { CallOptions } from './call.ts'
+import type { CallOptions, TellOptions } from './call.ts'
 import { Changes } from './changes.ts'
 import type { ShardClient } from './shard-client.ts'
 
 /** Arguments of a call: the input must be empty where the command has none, and may be left out where all of it is optional. */
-export type CallArguments<Given> = keyof Given extends never
-  ? [input?: Readonly<Record<string, never>>, options?: CallOptions]
+export type CallArguments<Given, Options = CallOptions> = keyof Given extends never
+  ? [input?: Readonly<Record<string, never>>, options?: Options]
   : object extends Given
-    ? [input?: Given, options?: CallOptions]
-    : [input: Given, options?: CallOptions]
+    ? [input?: Given, options?: Options]
+    : [input: Given, options?: Options]
+
+/** What became of a tell that was accepted. */
+export interface TellReceipt {
+  /**
+   * `accepted`: it is handled once. `replaced`: its input took the place of one that waits under the same natural key.
+   * `duplicate`: its delivery is known, or what it is about has been handled; it has no effect.
+   */
+  readonly outcome: 'accepted' | 'replaced' | 'duplicate'
+}
+
+/** A named timer of an actor. */
+export interface TimerView {
+  readonly name: string
+  /** Wall time in milliseconds since 1970. */
+  readonly dueAt: number
+  /** Time from tick to tick in milliseconds; 0 for a timer that rings once. */
+  readonly everyMs: number
+  /** The event that the actor will get. */
+  readonly event: { readonly type: string }
+}
 
 /** `ref.ask`: a method per command and query; resolves with the reply after the commit. */
 export type AskMethods<Commands> = {
@@ -43,7 +63,7 @@ export type TellMethods<Commands> = {
       ? never
       : Name
   ]: Commands[Name] extends CommandBuilder<CommandKind, infer Given, infer _Input, infer _Reply, infer _Snapshot>
-    ? (...args: CallArguments<Given>) => Promise<void>
+    ? (...args: CallArguments<Given, TellOptions>) => Promise<TellReceipt>
     : never
 }
 
@@ -71,6 +91,8 @@ export interface ActorRef<Snapshot, Commands> {
   snapshot(options?: Pick<CallOptions, 'timeoutMs' | 'signal'>): Promise<ActorSnapshot<Snapshot>>
   /** The state now, then every committed change; several of one batch arrive as one. A slow consumer gets `SlowConsumer`. */
   changes(): AsyncIterableIterator<ActorSnapshot<Snapshot>>
+  /** The actor's durable timers, by name, as of the last commit; those of `after` and delayed `raise` among them. */
+  timers(options?: Pick<CallOptions, 'timeoutMs' | 'signal'>): Promise<readonly TimerView[]>
 }
 
 /** A ref to the actors of a definition. */
@@ -86,6 +108,9 @@ export interface RefKind {
   readonly askMethods: object
   readonly tellMethods: object
 }
+
+/** The receipt of nearly every tell. */
+const ACCEPTED: TellReceipt = Object.freeze({ outcome: 'accepted' })
 
 /** What `ask` and `tell` of a ref are at run time: methods from the prototype, and the ref they belong to. */
 interface Facade {
@@ -109,7 +134,7 @@ function defineMethod(methods: object, tag: CommandMessage[0], index: number, co
     enumerable: true,
     get(this: Facade) {
       const { ref } = this
-      return (input?: unknown, options?: CallOptions) => ref.send(tag, index, command, input, options)
+      return (input?: unknown, options?: TellOptions) => ref.send(tag, index, command, input, options)
     },
   })
 }
@@ -147,15 +172,12 @@ export class Ref {
     return (this.#tell ??= this.#facade(this.#kind.tellMethods))
   }
 
+  async timers(options: Pick<CallOptions, 'timeoutMs' | 'signal'> = {}): Promise<unknown> {
+    return await this.#read(ToShard.timers, 'timers', options)
+  }
+
   async snapshot(options: Pick<CallOptions, 'timeoutMs' | 'signal'> = {}): Promise<unknown> {
-    const timeoutMs = checkTimeout(`${this.type}.snapshot`, options.timeoutMs)
-    const { type } = this.#kind
-    return await this.#client().call({ address: this.address, command: 'snapshot' }, { timeoutMs, signal: options.signal }, (call) => [
-      ToShard.snapshot,
-      call,
-      type,
-      this.#encodedKey,
-    ])
+    return await this.#read(ToShard.snapshot, 'snapshot', options)
   }
 
   changes(): AsyncIterableIterator<SnapshotView> {
@@ -171,18 +193,36 @@ export class Ref {
     command: number,
     definition: AnyCommand,
     given: unknown,
-    options: CallOptions | undefined,
+    options: TellOptions | undefined,
   ): Promise<unknown> {
     const { type, definition: actor } = this.#kind
     const client = this.#client()
-    const call = checkCall(`${actor.type}.${definition.name}`, definition, actor.persist !== 'nothing', given, options)
-    const { lane, input, idempotencyKey, fingerprint } = call
+    const isTell = tag === ToShard.tell
+    const call = checkCall(`${actor.type}.${definition.name}`, definition, actor.persist !== 'nothing', isTell, given, options)
+    const { lane, input, idempotencyKey, fingerprint, extras } = call
     const key = this.#encodedKey
-    return await client.call({ address: this.address, command: definition.name }, call, (number) =>
-      idempotencyKey === undefined || fingerprint === undefined
-        ? [tag, number, type, key, command, lane, input]
-        : [tag, number, type, key, command, lane, input, idempotencyKey, fingerprint],
-    )
+    const value = await client.call({ address: this.address, command: definition.name }, call, (number) => {
+      if (extras !== undefined) return [tag, number, type, key, command, lane, input, idempotencyKey ?? null, fingerprint ?? null, extras]
+      if (idempotencyKey === undefined) return [tag, number, type, key, command, lane, input]
+      return [tag, number, type, key, command, lane, input, idempotencyKey, fingerprint ?? null]
+    })
+    if (!isTell) return value
+    return value === undefined ? ACCEPTED : { outcome: value }
+  }
+
+  async #read(
+    tag: typeof ToShard.snapshot | typeof ToShard.timers,
+    command: string,
+    options: Pick<CallOptions, 'timeoutMs' | 'signal'>,
+  ): Promise<unknown> {
+    const timeoutMs = checkTimeout(`${this.type}.${command}`, options.timeoutMs)
+    const { type } = this.#kind
+    return await this.#client().call({ address: this.address, command }, { timeoutMs, signal: options.signal }, (call) => [
+      tag,
+      call,
+      type,
+      this.#encodedKey,
+    ])
   }
 
   #facade(methods: object): Facade {

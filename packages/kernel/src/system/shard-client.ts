@@ -2,15 +2,15 @@
  * The callers' side of one shard: collects calls, sends them as one text per turn of the event loop, and settles them
  * as answers come back. It outlives the shard's thread: while there is none, calls wait for the next.
  */
-import { AskAborted, AskTimeout, decodeError, MailboxFull, SystemClosed } from '../errors.ts'
+import { AskAborted, AskTimeout, CommandInProgress, decodeError, MailboxFull, SystemClosed } from '../errors.ts'
 import type { SnapshotView } from '../hosting/host.ts'
 import { decodeFromShard, FromShard } from '../protocol/from-shard.ts'
 import type { FromShardMessage } from '../protocol/from-shard.ts'
 import { encodeToShard, ToShard } from '../protocol/to-shard.ts'
 import type { ToShardMessage } from '../protocol/to-shard.ts'
 import type { Clock, Scheduler, Transport } from '../seams/seams.ts'
-import { Deadlines } from './deadlines.ts'
-import type { Deadline } from './deadlines.ts'
+import { Deadlines } from '../deadlines.ts'
+import type { Deadline } from '../deadlines.ts'
 
 /** What a call is about, for its errors and its bounds. */
 export interface CallSubject {
@@ -19,7 +19,7 @@ export interface CallSubject {
 }
 
 /** How long a call may take, and who may end it sooner. */
-export interface CallOptions {
+export interface CallLimits {
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
 }
@@ -30,6 +30,23 @@ export interface Follower {
   onEnd(error: Error): void
 }
 
+/** How many calls may wait for an answer in the whole system, and how many do. */
+export interface CallBudget {
+  readonly max: number
+  used: number
+}
+
+/** What a client needs of the system. */
+export interface ClientParts {
+  readonly clock: Clock
+  readonly scheduler: Scheduler
+  readonly budget: CallBudget
+  /** Passes a text of this shard on to another. */
+  readonly relay: (to: number, text: string) => void
+  /** Says that a thread serves the shard from now on. */
+  readonly attached: () => void
+}
+
 /** A call that waits for its answer. */
 interface PendingCall extends Deadline {
   readonly call: number
@@ -38,12 +55,13 @@ interface PendingCall extends Deadline {
   readonly reject: (error: Error) => void
   signal: AbortSignal | undefined
   onAbort: (() => void) | undefined
+  /** Its idempotency key, once it has joined another call with the same. */
+  joinedKey: string | undefined
 }
 
 /** One shard, as callers reach it. */
 export class ShardClient {
-  readonly #scheduler: Scheduler
-  readonly #pendingMax: number
+  readonly #parts: ClientParts
   readonly #pending = new Map<number, PendingCall>()
   readonly #followers = new Map<number, Follower>()
   readonly #deadlines: Deadlines<PendingCall>
@@ -54,10 +72,9 @@ export class ShardClient {
   #onIdle: (() => void) | undefined
   #fault: Error | undefined
 
-  constructor(clock: Clock, scheduler: Scheduler, pendingMax: number) {
-    this.#scheduler = scheduler
-    this.#pendingMax = pendingMax
-    this.#deadlines = new Deadlines(clock, (pending) => this.#expire(pending))
+  constructor(parts: ClientParts) {
+    this.#parts = parts
+    this.#deadlines = new Deadlines(parts.clock, (pending) => this.#expire(pending))
   }
 
   /** How many calls wait for an answer. */
@@ -72,12 +89,23 @@ export class ShardClient {
       for (const message of decodeFromShard(text)) this.#settle(message)
     })
     this.#flush()
+    this.#parts.attached()
+  }
+
+  /** Brings what another shard has for this one. Lost if no thread will come any more; the other one keeps it. */
+  forward(from: number, text: string): void {
+    if (this.#fault === undefined) this.#send([ToShard.post, from, text])
+  }
+
+  /** Says that another shard has been started. */
+  peerStarted(peer: number): void {
+    if (this.#fault === undefined) this.#send([ToShard.peerStarted, peer])
   }
 
   /** The thread is gone: calls that it had get the error, calls that had not left wait for the next thread. */
   detach(error: Error): void {
     this.#transport = undefined
-    const unsent = new Set(this.#outgoing.map((message) => message[1]))
+    const unsent = new Set(this.#outgoing.filter(isOfCall).map((message) => message[1]))
     this.#rejectAll(error, (call) => !unsent.has(call))
   }
 
@@ -90,12 +118,13 @@ export class ShardClient {
   }
 
   /** Makes a call; `message` gets its number. The promise settles with the answer, a timeout, an abort or a crash. */
-  call(subject: CallSubject, options: CallOptions, message: (call: number) => ToShardMessage): Promise<unknown> {
+  call(subject: CallSubject, options: CallLimits, message: (call: number) => ToShardMessage): Promise<unknown> {
     if (options.signal?.aborted === true) {
       return Promise.reject(new AskAborted(subject.address, subject.command, false, { cause: options.signal.reason }))
     }
     if (this.#fault !== undefined) return Promise.reject(this.#fault)
-    if (this.#pending.size >= this.#pendingMax) return Promise.reject(new MailboxFull(subject.address, 'system', this.#pendingMax))
+    const { budget } = this.#parts
+    if (budget.used >= budget.max) return Promise.reject(new MailboxFull(subject.address, 'system', budget.max))
     return new Promise((resolve, reject) => {
       this.#lastCall += 1
       const pending: PendingCall = {
@@ -105,6 +134,7 @@ export class ShardClient {
         reject,
         signal: undefined,
         onAbort: undefined,
+        joinedKey: undefined,
         dueAt: 0,
         durationMs: 0,
         earlier: undefined,
@@ -112,6 +142,7 @@ export class ShardClient {
       }
       if (options.signal !== undefined) this.#watch(pending, options.signal)
       this.#pending.set(pending.call, pending)
+      budget.used += 1
       this.#deadlines.add(pending, options.timeoutMs)
       this.#send(message(pending.call))
     })
@@ -158,7 +189,7 @@ export class ShardClient {
     this.#outgoing.push(message)
     if (this.#isScheduled) return
     this.#isScheduled = true
-    this.#scheduler.afterTurn(() => {
+    this.#parts.scheduler.afterTurn(() => {
       this.#isScheduled = false
       this.#flush()
     })
@@ -173,11 +204,19 @@ export class ShardClient {
 
   #settle(message: FromShardMessage): void {
     const [tag, call] = message
+    if (tag === FromShard.post) {
+      this.#parts.relay(message[1], message[2])
+      return
+    }
     if (tag === FromShard.change) {
       this.#followers.get(call)?.onChange(message[2])
       return
     }
     const pending = this.#pending.get(call)
+    if (tag === FromShard.joined) {
+      if (pending !== undefined) pending.joinedKey = message[2]
+      return
+    }
     if (pending === undefined) {
       if (tag === FromShard.error) this.#endFollow(call, decodeError(message[2]))
       return // A late answer to a call that has timed out or was aborted leaves nothing behind.
@@ -194,9 +233,13 @@ export class ShardClient {
   }
 
   #expire(pending: PendingCall): void {
-    const { subject, durationMs } = pending
+    const { subject, durationMs, joinedKey } = pending
     this.#forget(pending)
-    pending.reject(new AskTimeout(subject.address, subject.command, durationMs))
+    pending.reject(
+      joinedKey === undefined
+        ? new AskTimeout(subject.address, subject.command, durationMs)
+        : new CommandInProgress(subject.address, subject.command, joinedKey),
+    )
   }
 
   #watch(pending: PendingCall, signal: AbortSignal): void {
@@ -210,6 +253,7 @@ export class ShardClient {
 
   #forget(pending: PendingCall): void {
     if (!this.#pending.delete(pending.call)) return
+    this.#parts.budget.used -= 1
     this.#deadlines.delete(pending)
     if (pending.signal !== undefined && pending.onAbort !== undefined) pending.signal.removeEventListener('abort', pending.onAbort)
     if (this.#pending.size === 0) this.#onIdle?.()
@@ -227,4 +271,9 @@ export class ShardClient {
       follower.onEnd(error)
     }
   }
+}
+
+/** Whether the second field of a message is the number of a call. */
+function isOfCall(message: ToShardMessage): boolean {
+  return message[0] !== ToShard.post && message[0] !== ToShard.peerStarted
 }

@@ -33,10 +33,27 @@ export interface SystemStats {
   readonly full: number
   /** Commands answered from the record of their idempotency key. */
   readonly replayed: number
-  /** Tells that were accepted and could not be handled later. */
+  /** Deliveries that said nothing new under their natural key or delivery id. */
+  readonly duplicates: number
+  /** Messages to volatile actors that nobody waited for and that could not be handled. Those to other actors become dead letters. */
   readonly lostTells: number
-  /** Results refused because a newer owner exists. */
+  /** Dead letters in the store now. */
+  readonly deadLetters: number
+  /** Dead letters that had to go because there were too many. */
+  readonly deadLettersLost: number
+  /** Effects and messages between shards that are promised and not delivered now. */
+  readonly outbox: number
+  /** Commands that wait for a deferred reply with a caller from outside now. */
+  readonly awaitingReply: number
+  /** Results that came too late to count: of an older owner, of an effect out of time, answers and replies that nobody waits for. */
   readonly lateResults: number
+  readonly effects: {
+    /** Attempts under way now. */
+    readonly running: number
+    readonly done: number
+    /** Effects that were given up. */
+    readonly failed: number
+  }
   /** Commands found waiting in the store when the system was opened. */
   readonly recovered: number
   /** Stored tells and due timers that nobody here can take: their type or command is unknown, or their actor cannot be activated. They stay in the store. */
@@ -81,7 +98,13 @@ export function statsOf({ epoch, threads, pendingCalls, gauges, now }: StatsPart
     failed: sum(Gauge.failed),
     full: sum(Gauge.full),
     replayed: sum(Gauge.replayed),
+    duplicates: sum(Gauge.duplicates),
     lostTells: sum(Gauge.lostTells),
+    deadLetters: sum(Gauge.deadLetters),
+    deadLettersLost: sum(Gauge.deadLettersLost),
+    outbox: sum(Gauge.outbox),
+    awaitingReply: sum(Gauge.awaiting),
+    effects: { running: sum(Gauge.effectsRunning), done: sum(Gauge.effectsDone), failed: sum(Gauge.effectsFailed) },
     lateResults: sum(Gauge.lateResults),
     recovered: sum(Gauge.recovered),
     stranded: sum(Gauge.stranded),

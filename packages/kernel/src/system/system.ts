@@ -7,6 +7,7 @@ import type { ActorKey } from '../definition/key.ts'
 import { InvalidInput, SystemClosed } from '../errors.ts'
 import { ToShard } from '../protocol/to-shard.ts'
 import type { Clock, SystemDirectory } from '../seams/seams.ts'
+import { DeadLetters } from './dead-letters.ts'
 import { Ref, refKindOf } from './ref.ts'
 import type { RefKind, RefOf } from './ref.ts'
 import type { ShardClient } from './shard-client.ts'
@@ -44,10 +45,16 @@ const CLOSE_MS_DEFAULT = 10_000
 export class System {
   readonly #parts: SystemParts
   readonly #kinds: ReadonlyMap<ActorDefinition, RefKind>
+  /** Messages that could not be handled: list, replay, discard. */
+  readonly deadLetters: DeadLetters
   #closing: Promise<CloseReport> | undefined
 
   constructor(parts: SystemParts) {
     this.#parts = parts
+    this.deadLetters = new DeadLetters(() => {
+      this.#requireOpen()
+      return parts.clients
+    })
     this.#kinds = new Map(parts.definitions.map((definition, type) => [definition, refKindOf(definition, type)]))
   }
 
@@ -68,7 +75,7 @@ export class System {
     const client = this.#parts.clients[shard]
     if (client === undefined) throw new Error(`There is no shard ${shard}.`)
     const ref = new Ref(kind, key, encodedKey, () => {
-      if (this.#closing !== undefined) throw new SystemClosed(false)
+      this.#requireOpen()
       return client
     })
     return ref as unknown as RefOf<Definition> // The seam between user types and the run time: the methods exist by construction.
@@ -98,6 +105,10 @@ export class System {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw new SystemClosed(false)
   }
 
   async #close(timeoutMs: number): Promise<CloseReport> {

@@ -12,8 +12,10 @@ export interface MemoryShard {
   epoch: number
   ownerEpoch: number
   committedAt: number
+  /** When a recovery last moved timers, 0 if none ever did. */
+  recoveredAt: number
   actorNumber: number
-  inboxSequence: number
+  sequence: number
   timerGeneration: number
   readonly tables: MemoryTables
 }
@@ -40,7 +42,7 @@ export class MemoryDisk {
   owner: MemoryOwner | undefined
   /** How many crashes there were; only for the memory driver, whose stores do not outlive one. */
   crashes = 0
-  /** What every commit fails with, if anything; only for the memory driver. */
+  /** What every commit fails with, and what else writes, if anything; only for the memory driver. */
   fault: StoreFault | undefined
 
   constructor(options: MemoryDiskOptions) {
@@ -54,7 +56,7 @@ export class MemoryDisk {
     this.crashes += 1
   }
 
-  /** From now on every commit fails as `StoreUnavailable` with this fault, until it is called with `undefined`. */
+  /** From now on every commit, and what else writes, fails as `StoreUnavailable` with this fault, until it is called with `undefined`. */
   failCommits(fault: StoreFault | undefined): void {
     this.fault = fault
   }
@@ -70,8 +72,9 @@ function emptyShard(): MemoryShard {
     epoch: 0,
     ownerEpoch: 0,
     committedAt: 0,
+    recoveredAt: 0,
     actorNumber: 0,
-    inboxSequence: 0,
+    sequence: 0,
     timerGeneration: 0,
     tables: new MemoryTables(),
   }

@@ -24,16 +24,16 @@ export class Ordered<T> {
   }
 
   add(entry: T): void {
-    this.#entries.splice(this.#positionOf(entry), 0, entry)
+    this.#entries.splice(this.positionOf(entry), 0, entry)
   }
 
   remove(entry: T): void {
-    const position = this.#positionOf(entry)
+    const position = this.positionOf(entry)
     if (this.#entries[position] === entry) this.#entries.splice(position, 1)
   }
 
   /** The first position whose entry does not come before `entry`. */
-  #positionOf(entry: T): number {
+  positionOf(entry: T): number {
     const entries = this.#entries
     const last = entries.at(-1)
     if (last === undefined || this.#compare(last, entry) < 0) return entries.length
@@ -46,4 +46,10 @@ export class Ordered<T> {
     }
     return low
   }
+}
+
+/** Orders texts by their UTF-16 units. */
+export function byText(left: string, right: string): number {
+  if (left === right) return 0
+  return left < right ? -1 : 1
 }

@@ -2,10 +2,27 @@
  * One shard on a memory disk: the same answers as SQLite gives, at once and without a disk.
  */
 import { Fenced, StoreDamaged, StoreUnavailable } from '../errors.ts'
-import { actorNumberOf, inboxSequenceOf, timerGenerationOf } from '../marks.ts'
-import type { Batch, DueTimer, ImmediateShardStore, Recovery, StoredActor, StoredOutcome } from '../store.ts'
+import { actorNumberOf, sequenceOf, timerGenerationOf } from '../marks.ts'
+import type {
+  Batch,
+  CommitReport,
+  DeadLetter,
+  DeadLetterFilter,
+  DueEffect,
+  DueTimer,
+  ImmediateShardStore,
+  InboxCommand,
+  OutboxMessage,
+  Recovery,
+  StoredActor,
+  StoredOutcome,
+  TimerSet,
+} from '../store.ts'
 import type { MemoryDisk, MemoryShard } from './disk.ts'
-import type { MemoryActor, Undo } from './tables.ts'
+import { openCallsOf } from './tables/actor.ts'
+import type { MemoryActor } from './tables/actor.ts'
+import type { MemoryTables } from './tables.ts'
+import type { Undo } from './undo.ts'
 
 /** Opens a shard of a memory disk and takes it on behalf of an owner of the disk. Throws `Fenced` if a newer owner has taken it. */
 export function openMemoryShard(disk: MemoryDisk, index: number, ownerEpoch: number): ImmediateShardStore {
@@ -33,64 +50,117 @@ class MemoryShardStore implements ImmediateShardStore {
     this.#crashes = disk.crashes
   }
 
-  recover(): Recovery {
-    this.#requireOpen()
+  recover(now: number): Recovery {
+    this.#requireWritable()
     const shard = this.#shard
+    const { inbox, outbox, effects, deadLetters } = shard.tables
+    effects.requeue()
+    this.#moveTimers(now)
     return {
       nextActorNumber: shard.actorNumber + 1,
-      nextInboxSequence: shard.inboxSequence + 1,
+      nextInboxSequence: shard.sequence + 1,
       nextTimerGeneration: shard.timerGeneration + 1,
-      inbox: shard.tables.inbox(),
+      inbox: inbox.all(),
+      links: outbox.links(),
+      deadLetters: deadLetters.size,
+      outboxSize: effects.size + outbox.size,
       committedAt: shard.committedAt,
     }
   }
 
   load(type: string, key: string): StoredActor | undefined {
-    this.#requireOpen()
-    const actor = this.#shard.tables.find(type, key)
+    const actor = this.#readable().actors.find(type, key)
     if (actor === undefined) return undefined
     const { number, revision, version, snapshot } = actor
-    return { number, revision, version, snapshot, events: eventsOf(actor, this.#name) }
+    return { number, revision, version, snapshot, events: eventsOf(actor, this.#name), openCalls: openCallsOf(actor) }
   }
 
   outcome(scope: string, key: string, now: number): StoredOutcome | undefined {
-    this.#requireOpen()
-    return this.#shard.tables.outcome(scope, key, now)
+    return this.#readable().outcomes.find(scope, key, now)
   }
 
   dueTimers(now: number, limit: number): readonly DueTimer[] {
-    this.#requireOpen()
-    return this.#shard.tables.due(now, limit)
+    return this.#readable().timers.due(now, limit)
   }
 
   nextDueAt(): number | undefined {
-    this.#requireOpen()
-    return this.#shard.tables.nextDueAt()
+    return this.#readable().timers.nextDueAt()
   }
 
-  commit(batch: Batch): void {
+  timersOf(type: string, key: string): readonly TimerSet[] {
+    return this.#readable().timers.of(type, key)
+  }
+
+  dueCommands(now: number, limit: number): readonly InboxCommand[] {
+    return this.#readable().inbox.due(now, limit)
+  }
+
+  nextCommandDueAt(): number | undefined {
+    return this.#readable().inbox.nextDueAt()
+  }
+
+  outboxTo(peer: number, after: number, limit: number): readonly OutboxMessage[] {
+    return this.#readable().outbox.to(peer, after, limit)
+  }
+
+  dueEffects(name: string, now: number, limit: number): readonly DueEffect[] {
+    return this.#readable().effects.due(name, now, limit)
+  }
+
+  nextEffectDueAt(name: string): number | undefined {
+    return this.#readable().effects.nextDueAt(name)
+  }
+
+  deadLetters(filter: DeadLetterFilter, limit: number): readonly DeadLetter[] {
+    return this.#readable().deadLetters.list(filter, limit)
+  }
+
+  commit(batch: Batch): CommitReport {
     this.#requireWritable()
     const undo: Undo[] = []
-    try {
-      this.#shard.tables.apply(batch, undo)
-    } catch (error) {
-      for (let step = undo.pop(); step !== undefined; step = undo.pop()) step()
-      throw error
-    }
+    const report = this.#apply(batch, undo)
     const shard = this.#shard
     shard.committedAt = Math.max(shard.committedAt, batch.at)
     shard.actorNumber = Math.max(shard.actorNumber, actorNumberOf(batch))
-    shard.inboxSequence = Math.max(shard.inboxSequence, inboxSequenceOf(batch))
+    shard.sequence = Math.max(shard.sequence, sequenceOf(batch))
     shard.timerGeneration = Math.max(shard.timerGeneration, timerGenerationOf(batch))
+    return report
   }
 
   expireOutcomes(now: number, limit: number): number {
     this.#requireWritable()
-    return this.#shard.tables.expire(now, limit)
+    return this.#shard.tables.outcomes.expire(now, limit)
   }
 
   close(): void {
     this.#open = false
+  }
+
+  /** Makes the changes of a batch; if one is refused, takes back those before it. */
+  #apply(batch: Batch, undo: Undo[]): CommitReport {
+    try {
+      return this.#shard.tables.apply(batch, undo)
+    } catch (error) {
+      for (let step = undo.pop(); step !== undefined; step = undo.pop()) step()
+      throw error
+    }
+  }
+
+  /**
+   * Does to the timers what a restart does to them. The time since the last commit is counted from the last recovery where
+   * that is later: a shard that is recovered twice without a commit between would move its timers twice.
+   */
+  #moveTimers(now: number): void {
+    const shard = this.#shard
+    const { timers } = shard.tables
+    const since = Math.max(shard.committedAt, shard.recoveredAt)
+    if (shard.committedAt > 0 && now > since && timers.move(since, now)) shard.recoveredAt = now
+    timers.restart(now)
+  }
+
+  #readable(): MemoryTables {
+    this.#requireOpen()
+    return this.#shard.tables
   }
 
   #requireOpen(): void {

@@ -58,8 +58,9 @@ export const shardSchema: Schema = {
           epoch INTEGER NOT NULL,
           owner_epoch INTEGER NOT NULL,
           committed_at INTEGER NOT NULL,
+          recovered_at INTEGER NOT NULL,
           actor_number INTEGER NOT NULL,
-          inbox_sequence INTEGER NOT NULL,
+          sequence INTEGER NOT NULL,
           timer_generation INTEGER NOT NULL
         ) STRICT;
 
@@ -88,12 +89,15 @@ export const shardSchema: Schema = {
           key TEXT NOT NULL,
           command TEXT NOT NULL,
           lane INTEGER NOT NULL,
+          at INTEGER NOT NULL,
+          due_at INTEGER,
           input TEXT NOT NULL,
           idempotency_key TEXT,
           fingerprint TEXT,
-          at INTEGER NOT NULL,
+          detail TEXT,
           CHECK ((idempotency_key IS NULL) = (fingerprint IS NULL))
         ) STRICT;
+        CREATE INDEX inbox_due ON inbox (due_at, sequence) WHERE due_at IS NOT NULL;
 
         -- Keys made by one sender often ascend, so key first keeps the rows of a batch together; scope first would scatter them.
         CREATE TABLE idempotency (
@@ -112,9 +116,66 @@ export const shardSchema: Schema = {
           generation INTEGER NOT NULL,
           due_at INTEGER NOT NULL,
           event TEXT NOT NULL,
+          delay_ms INTEGER NOT NULL,
+          every_ms INTEGER NOT NULL,
+          on_restart TEXT NOT NULL CHECK (on_restart IN ('deadline', 'remaining', 'restart')),
           PRIMARY KEY (actor, name)
         ) STRICT, WITHOUT ROWID;
-        CREATE INDEX timer_due ON timer (due_at, generation);`,
+        CREATE INDEX timer_due ON timer (due_at, generation);
+        CREATE INDEX timer_restart ON timer (on_restart, due_at) WHERE on_restart <> 'deadline';
+
+        CREATE TABLE open_call (
+          sequence INTEGER PRIMARY KEY,
+          actor INTEGER NOT NULL REFERENCES actor (number),
+          detail TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX open_call_actor ON open_call (actor, sequence);
+
+        CREATE TABLE outbox (
+          peer INTEGER NOT NULL,
+          sequence INTEGER NOT NULL,
+          message TEXT NOT NULL,
+          PRIMARY KEY (peer, sequence)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE link (
+          peer INTEGER PRIMARY KEY,
+          sent INTEGER NOT NULL,
+          received INTEGER NOT NULL
+        ) STRICT;
+
+        -- An effect that is being tried has no due_at, and so is in no one's way in the index of those that wait.
+        CREATE TABLE effect (
+          sequence INTEGER PRIMARY KEY,
+          name TEXT NOT NULL,
+          idempotency_key TEXT NOT NULL,
+          type TEXT NOT NULL,
+          key TEXT NOT NULL,
+          label TEXT,
+          claimed INTEGER NOT NULL CHECK (claimed IN (0, 1)),
+          attempts INTEGER NOT NULL,
+          due_at INTEGER,
+          input TEXT NOT NULL,
+          detail TEXT,
+          CHECK (due_at IS NOT NULL OR claimed = 1)
+        ) STRICT;
+        CREATE INDEX effect_due ON effect (name, due_at, sequence) WHERE due_at IS NOT NULL;
+        CREATE INDEX effect_tried ON effect (due_at) WHERE due_at IS NULL;
+        CREATE INDEX effect_label ON effect (type, key, label) WHERE label IS NOT NULL;
+
+        CREATE TABLE dead_letter (
+          sequence INTEGER PRIMARY KEY,
+          type TEXT NOT NULL,
+          key TEXT NOT NULL,
+          command TEXT NOT NULL,
+          reason TEXT NOT NULL,
+          natural_key TEXT,
+          at INTEGER NOT NULL,
+          error TEXT NOT NULL,
+          input TEXT NOT NULL,
+          detail TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX dead_letter_natural_key ON dead_letter (type, key, natural_key, sequence) WHERE natural_key IS NOT NULL;`,
     },
   ],
 }

@@ -9,19 +9,39 @@
  */
 import type { Database, Statement } from 'better-sqlite3'
 import { Fenced, StoreDamaged, StoreUnavailable } from '../errors.ts'
-import { actorNumberOf, inboxSequenceOf, timerGenerationOf } from '../marks.ts'
-import type { Batch, DueTimer, ImmediateShardStore, Recovery, ShardLocation, StoredActor, StoredOutcome } from '../store.ts'
+import { actorNumberOf, sequenceOf, timerGenerationOf } from '../marks.ts'
+import type {
+  Batch,
+  CommitReport,
+  DeadLetter,
+  DeadLetterFilter,
+  DueEffect,
+  DueTimer,
+  ImmediateShardStore,
+  InboxCommand,
+  OutboxMessage,
+  Recovery,
+  ShardLocation,
+  StoredActor,
+  StoredOutcome,
+  TimerSet,
+} from '../store.ts'
 import { connect, switchToWal } from './connection.ts'
 import { translate } from './fault.ts'
 import { createFile, requireSound } from './file.ts'
 import { migrate, pragmaNumber, shardSchema } from './schema.ts'
 import { ActorTable } from './tables/actor.ts'
+import { DeadLetterTable } from './tables/dead-letter.ts'
+import { EffectTable } from './tables/effect.ts'
 import { IdempotencyTable } from './tables/idempotency.ts'
 import { InboxTable } from './tables/inbox.ts'
 import { JournalTable } from './tables/journal.ts'
 import type { JournalRow } from './tables/journal.ts'
+import { LinkTable } from './tables/link.ts'
 import { MetaTable, metaSql } from './tables/meta.ts'
 import type { MetaRow } from './tables/meta.ts'
+import { OpenCallTable } from './tables/open-call.ts'
+import { OutboxTable } from './tables/outbox.ts'
 import { TimerTable } from './tables/timer.ts'
 
 /** How a shard is opened. */
@@ -97,6 +117,11 @@ class SqliteShard implements ImmediateShardStore {
   readonly #inbox: InboxTable
   readonly #idempotency: IdempotencyTable
   readonly #timer: TimerTable
+  readonly #openCall: OpenCallTable
+  readonly #outbox: OutboxTable
+  readonly #link: LinkTable
+  readonly #effect: EffectTable
+  readonly #deadLetter: DeadLetterTable
 
   constructor(db: Database, file: string, epoch: number) {
     this.epoch = epoch
@@ -111,25 +136,34 @@ class SqliteShard implements ImmediateShardStore {
     this.#inbox = new InboxTable(db)
     this.#idempotency = new IdempotencyTable(db)
     this.#timer = new TimerTable(db)
+    this.#openCall = new OpenCallTable(db)
+    this.#outbox = new OutboxTable(db)
+    this.#link = new LinkTable(db)
+    this.#effect = new EffectTable(db)
+    this.#deadLetter = new DeadLetterTable(db)
   }
 
-  recover(): Recovery {
-    try {
+  recover(now: number): Recovery {
+    return this.#transact(() => {
+      this.#advance(0, 0, 0, 0)
       const meta = requireMeta(this.#meta.read(), this.#file)
+      this.#effect.requeue()
+      this.#moveTimers(meta, now)
       return {
         nextActorNumber: meta.actorNumber + 1,
-        nextInboxSequence: meta.inboxSequence + 1,
+        nextInboxSequence: meta.sequence + 1,
         nextTimerGeneration: meta.timerGeneration + 1,
         inbox: this.#inbox.all(),
+        links: this.#link.all(),
+        deadLetters: this.#deadLetter.count(),
+        outboxSize: this.#effect.count() + this.#outbox.count(),
         committedAt: meta.committedAt,
       }
-    } catch (error) {
-      throw this.#failure(error)
-    }
+    })
   }
 
   load(type: string, key: string): StoredActor | undefined {
-    try {
+    return this.#read(() => {
       const actor = this.#actor.find(type, key)
       if (actor === undefined) return undefined
       const rows = this.#journal.after(actor.number, actor.revision)
@@ -139,78 +173,132 @@ class SqliteShard implements ImmediateShardStore {
         version: actor.version,
         snapshot: actor.snapshot,
         events: rows.length === 0 ? [] : eventsOf(rows, actor, this.#file),
+        openCalls: this.#openCall.of(actor.number),
       }
-    } catch (error) {
-      throw this.#failure(error)
-    }
+    })
   }
 
   outcome(scope: string, key: string, now: number): StoredOutcome | undefined {
-    try {
-      return this.#idempotency.find(scope, key, now)
-    } catch (error) {
-      throw this.#failure(error)
-    }
+    return this.#read(() => this.#idempotency.find(scope, key, now))
   }
 
   dueTimers(now: number, limit: number): readonly DueTimer[] {
-    try {
-      return this.#timer.due(now, limit)
-    } catch (error) {
-      throw this.#failure(error)
-    }
+    return this.#read(() => this.#timer.due(now, limit))
   }
 
   nextDueAt(): number | undefined {
-    try {
-      return this.#timer.next()
-    } catch (error) {
-      throw this.#failure(error)
-    }
+    return this.#read(() => this.#timer.next())
   }
 
-  commit(batch: Batch): void {
-    try {
-      this.#begin.run()
-      this.#advance(batch.at, actorNumberOf(batch), inboxSequenceOf(batch), timerGenerationOf(batch))
+  timersOf(type: string, key: string): readonly TimerSet[] {
+    return this.#read(() => this.#timer.of(type, key))
+  }
+
+  dueCommands(now: number, limit: number): readonly InboxCommand[] {
+    return this.#read(() => this.#inbox.due(now, limit))
+  }
+
+  nextCommandDueAt(): number | undefined {
+    return this.#read(() => this.#inbox.next())
+  }
+
+  outboxTo(peer: number, after: number, limit: number): readonly OutboxMessage[] {
+    return this.#read(() => this.#outbox.to(peer, after, limit))
+  }
+
+  dueEffects(name: string, now: number, limit: number): readonly DueEffect[] {
+    return this.#read(() => this.#effect.due(name, now, limit))
+  }
+
+  nextEffectDueAt(name: string): number | undefined {
+    return this.#read(() => this.#effect.next(name))
+  }
+
+  deadLetters(filter: DeadLetterFilter, limit: number): readonly DeadLetter[] {
+    return this.#read(() => this.#deadLetter.list(filter, limit))
+  }
+
+  commit(batch: Batch): CommitReport {
+    return this.#transact(() => {
+      this.#advance(batch.at, actorNumberOf(batch), sequenceOf(batch), timerGenerationOf(batch))
       this.#actor.insert(batch.created)
       this.#actor.update(batch.changed)
       this.#journal.insert(batch.journal)
       this.#journal.trim(batch.journalTrims)
       this.#inbox.insert(batch.accepted)
+      this.#inbox.change(batch.inboxChanges)
       this.#inbox.delete(batch.finished)
-      this.#idempotency.record(batch.outcomes, batch.at)
+      this.#idempotency.record(batch.outcomes, batch.at, batch.outcomesMax)
       this.#timer.clear(batch.timersCleared)
       this.#timer.set(batch.timersSet)
-      this.#commit.run()
-    } catch (error) {
-      throw this.#rolledBack(error)
-    }
+      this.#openCall.open(batch.callsOpened)
+      this.#openCall.close(batch.callsClosed)
+      this.#outbox.insert(batch.outbox)
+      this.#link.sent(batch.outbox)
+      this.#outbox.delivered(batch.delivered)
+      this.#link.received(batch.received)
+      const effectsCancelled = this.#effect.cancel(batch.effectsCancelled)
+      this.#effect.insert(batch.effects)
+      this.#effect.claim(batch.effectsClaimed)
+      this.#effect.delay(batch.effectsDelayed)
+      this.#effect.settle(batch.effectsSettled)
+      this.#deadLetter.insert(batch.deadLetters)
+      this.#deadLetter.delete(batch.deadLettersRemoved)
+      this.#deadLetter.trim(batch.deadLettersTrimmed)
+      return { effectsCancelled }
+    })
   }
 
   expireOutcomes(now: number, limit: number): number {
-    try {
-      this.#begin.run()
+    return this.#transact(() => {
       this.#advance(0, 0, 0, 0)
-      const count = this.#idempotency.expire(now, limit)
-      this.#commit.run()
-      return count
-    } catch (error) {
-      throw this.#rolledBack(error)
-    }
+      return this.#idempotency.expire(now, limit)
+    })
   }
 
   close(): void {
     this.#db.close()
   }
 
+  #read<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  /** Does something in one immediate transaction, wholly or not at all. It begins with `#advance`. */
+  #transact<T>(work: () => T): T {
+    try {
+      this.#begin.run()
+      const answer = work()
+      this.#commit.run()
+      this.#idempotency.committed()
+      return answer
+    } catch (error) {
+      throw this.#rolledBack(error)
+    }
+  }
+
   /** The guarded first statement of every transaction. */
-  #advance(at: number, actorNumber: number, inboxSequence: number, timerGeneration: number): void {
-    if (this.#meta.tryAdvance(this.epoch, at, actorNumber, inboxSequence, timerGeneration)) return
+  #advance(at: number, actorNumber: number, sequence: number, timerGeneration: number): void {
+    if (this.#meta.tryAdvance(this.epoch, at, actorNumber, sequence, timerGeneration)) return
     throw new Fenced(this.epoch, this.#meta.read()?.epoch ?? null)
   }
 
+  /**
+   * Does to the timers what a restart does to them. The time since the last commit is counted from the last recovery where
+   * that is later: a shard that is recovered twice without a commit between would move its timers twice.
+   */
+  #moveTimers(meta: MetaRow, now: number): void {
+    const since = Math.max(meta.committedAt, meta.recoveredAt)
+    if (meta.committedAt > 0 && now > since && this.#timer.move(since, now)) this.#meta.noteRecovery(now)
+    this.#timer.restart(now)
+  }
+
   #rolledBack(error: unknown): Error {
+    this.#idempotency.rolledBack()
     // SQLite has rolled back by itself after some errors (a full disk, an I/O error), but not after others.
     if (this.#db.open && this.#db.inTransaction) {
       try {

@@ -1,6 +1,7 @@
 /** How actors and their journals are kept. */
+import type { ShardStore } from '@bailiwick/store'
 import assert from 'node:assert/strict'
-import { account, batch, openShard, refused, reopenAfterCrash } from './scenario.ts'
+import { account, batch, letter, openShard, refused, reopenAfterCrash } from './scenario.ts'
 import type { Scenarios } from './scenario.ts'
 
 export const actorScenarios: Scenarios = {
@@ -25,7 +26,7 @@ export const actorScenarios: Scenarios = {
     const later = await reopenAfterCrash(place)
     assert.deepEqual(
       { ...(await later.load('account', '1')) },
-      { number: 1, revision: 7, version: 3, snapshot: '{"balance":70}', events: [] },
+      { number: 1, revision: 7, version: 3, snapshot: '{"balance":70}', events: [], openCalls: [] },
     )
     assert.equal((await later.load('account', '2'))?.snapshot, '{"balance":2}')
   },
@@ -75,6 +76,40 @@ export const actorScenarios: Scenarios = {
     const shard = await openShard(place)
     await shard.commit(batch({ created: [account(1)], journal: [{ actor: 1, sequence: 3, at: 5, event: '{}' }] }))
     await refused('STORE_DAMAGED', () => shard.load('account', '1'))
+  },
+
+  'an actor comes back with its open calls by sequence, until each is closed': async (place) => {
+    const shard = await openShard(place)
+    const call = (sequence: number, actor = 1) => ({ sequence, actor, detail: `"call ${sequence}"` })
+    await shard.commit(batch({ created: [account(1), account(2)], callsOpened: [call(5), call(3), call(4, 2)] }))
+    await shard.commit(batch({ changed: [{ number: 1, revision: 2, version: 1, snapshot: '{}' }], callsOpened: [call(9)] }))
+    const second = await reopenAfterCrash(place)
+    const callsOf = async (key: string) => (await second.load('account', key))?.openCalls.map((row) => ({ ...row }))
+    const stored = (...sequences: number[]) => sequences.map((sequence) => ({ sequence, detail: `"call ${sequence}"` }))
+    assert.deepEqual(await callsOf('1'), stored(3, 5, 9))
+    assert.deepEqual(await callsOf('2'), stored(4))
+    await second.commit(batch({ callsClosed: [5, 4] }))
+    assert.deepEqual(await callsOf('1'), stored(3, 9))
+    assert.deepEqual(await callsOf('2'), [])
+  },
+
+  'closing a call twice is closing it once, and one opened and closed in a batch was never open': async (place) => {
+    const shard = await openShard(place)
+    await shard.commit(batch({ created: [account(1)], callsOpened: [{ sequence: 1, actor: 1, detail: '{}' }], callsClosed: [1] }))
+    assert.deepEqual((await shard.load('account', '1'))?.openCalls, [])
+    await shard.commit(batch({ callsClosed: [1, 99] }))
+  },
+
+  'opening a call that is open changes its detail, and a crash or a refused batch leaves it as it was': async (place) => {
+    const shard = await openShard(place)
+    const detailsOf = async (from: ShardStore) => (await from.load('account', '1'))?.openCalls.map(({ detail }) => detail)
+    await shard.commit(batch({ created: [account(1)], callsOpened: [{ sequence: 1, actor: 1, detail: '"first"' }] }))
+    await shard.commit(batch({ callsOpened: [{ sequence: 1, actor: 1, detail: '"second"' }] }))
+    await refused('BATCH_INVALID', () =>
+      shard.commit(batch({ callsOpened: [{ sequence: 1, actor: 1, detail: '"third"' }], deadLetters: [letter(9), letter(9)] })),
+    )
+    assert.deepEqual(await detailsOf(shard), ['"second"'])
+    assert.deepEqual(await detailsOf(await reopenAfterCrash(place)), ['"second"'])
   },
 
   'any text comes back as it was: NUL, emoji, quotes, nothing at all': async (place) => {

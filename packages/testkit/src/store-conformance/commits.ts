@@ -1,19 +1,27 @@
 /** A batch is committed wholly or not at all. */
 import type { Batch, Recovery, ShardStore } from '@bailiwick/store'
 import assert from 'node:assert/strict'
-import { START, account, batch, deposit, openShard, outcome, refused, reopenAfterCrash, timer } from './scenario.ts'
+import { START, account, batch, deposit, letter, mail, message, openShard, outcome, refused, reopenAfterCrash, timer } from './scenario.ts'
 import type { Scenarios } from './scenario.ts'
 
 /** Everything that can be seen of a shard in which account/1 to account/3 may be. */
 async function everything(shard: ShardStore): Promise<unknown> {
   const actors = await Promise.all(['1', '2', '3'].map(async (key) => await shard.load('account', key)))
-  const outcomes = await Promise.all(['a', 'b', 'c'].map(async (key) => await shard.outcome('account/1/deposit', key, START)))
+  const outcomes = await Promise.all(['a', 'b', 'c', 'd'].map(async (key) => await shard.outcome('account/1/deposit', key, START)))
   return structuredClone([
     actors,
     outcomes,
-    await shard.recover(),
+    await shard.recover(START),
     await shard.dueTimers(Number.MAX_SAFE_INTEGER, 100),
     await shard.nextDueAt(),
+    await shard.timersOf('account', '1'),
+    await shard.dueCommands(Number.MAX_SAFE_INTEGER, 100),
+    await shard.nextCommandDueAt(),
+    await shard.outboxTo(1, 0, 100),
+    await shard.outboxTo(2, 0, 100),
+    await shard.dueEffects('mail', Number.MAX_SAFE_INTEGER, 100),
+    await shard.nextEffectDueAt('mail'),
+    await shard.deadLetters({}, 100),
   ])
 }
 
@@ -24,11 +32,29 @@ const full: Batch = batch({
   changed: [{ number: 1, revision: 2, version: 1, snapshot: '"changed"' }],
   journal: [{ actor: 1, sequence: 3, at: START, event: '{}' }],
   journalTrims: [{ actor: 1, through: 2 }],
-  accepted: [deposit(3)],
-  finished: [1],
+  accepted: [deposit(3), deposit(14, { dueAt: START + 4 })],
+  inboxChanges: [{ sequence: 2, input: '"edited"', detail: '{"edits":1}' }],
+  finished: [1, 11],
   outcomes: [outcome('b', START + 100), outcome('c', START + 100, { fingerprint: 'new' })],
   timersCleared: [{ actor: 1, name: 'cleared', generation: undefined }],
   timersSet: [timer('moved', 9, START + 9), timer('new', 10, START + 3)],
+  callsOpened: [{ sequence: 24, actor: 2, detail: '"new"' }],
+  callsClosed: [21],
+  outbox: [message(1, 3), message(2, 1)],
+  delivered: [{ peer: 1, through: 1 }],
+  received: [
+    { peer: 1, through: 8 },
+    { peer: 3, through: 1 },
+  ],
+  effectsCancelled: [{ type: 'account', key: '1', label: 'reminder' }],
+  effects: [mail(36)],
+  effectsClaimed: [31],
+  effectsDelayed: [{ sequence: 32, dueAt: START + 9, detail: '"failed"' }],
+  effectsSettled: [33],
+  deadLetters: [letter(44)],
+  deadLettersRemoved: [42],
+  deadLettersTrimmed: 1,
+  outcomesMax: 3,
 })
 
 async function prepared(shard: ShardStore): Promise<void> {
@@ -36,9 +62,18 @@ async function prepared(shard: ShardStore): Promise<void> {
     batch({
       created: [account(1)],
       journal: [{ actor: 1, sequence: 2, at: START, event: '"second"' }],
-      accepted: [deposit(1), deposit(2)],
-      outcomes: [outcome('a', START + 100), outcome('c', START + 1)],
+      accepted: [deposit(1), deposit(2), deposit(11, { dueAt: START + 2 })],
+      outcomes: [outcome('a', START + 100), outcome('c', START + 1), outcome('d', START + 50)],
       timersSet: [timer('cleared', 1, START + 1), timer('moved', 2, START + 2)],
+      callsOpened: [
+        { sequence: 21, actor: 1, detail: '"closed"' },
+        { sequence: 22, actor: 1, detail: '"open"' },
+      ],
+      outbox: [message(1, 1), message(1, 2)],
+      received: [{ peer: 1, through: 7 }],
+      effects: [mail(31), mail(32), mail(33), mail(34, { label: 'reminder' }), mail(35)],
+      effectsClaimed: [32, 33],
+      deadLetters: [letter(41), letter(42), letter(43, { naturalKey: 'k' })],
     }),
   )
 }
@@ -58,6 +93,10 @@ const mistakes: Readonly<Record<string, Partial<Batch>>> = {
   'accepts a sequence that is waiting': { accepted: [deposit(3), deposit(2)] },
   'records an outcome over one that still counts': { outcomes: [outcome('b', START + 100), outcome('a', START + 900)] },
   'sets a timer of an actor that does not exist': { timersSet: [timer('moved', 9, START), timer('new', 10, START, { actor: 99 })] },
+  'opens a call of an actor that does not exist': { callsOpened: [{ sequence: 24, actor: 99, detail: '{}' }] },
+  'sends a message that waits': { outbox: [message(1, 3), message(2, 1), message(1, 2)] },
+  'promises an effect that is promised': { effects: [mail(36), mail(35)] },
+  'adds a dead letter that is there': { deadLetters: [letter(44), letter(43)] },
 }
 
 function refusal(parts: Partial<Batch>): Scenarios[string] {
@@ -83,17 +122,26 @@ export const commitScenarios: Scenarios = {
   'an empty batch moves the time of the last commit and nothing else': async (place) => {
     const shard = await openShard(place)
     await shard.commit(batch({ at: START + 5 }))
-    const expected: Recovery = { nextActorNumber: 1, nextInboxSequence: 1, nextTimerGeneration: 1, inbox: [], committedAt: START + 5 }
-    assert.deepEqual({ ...(await shard.recover()) }, expected)
+    const expected: Recovery = {
+      nextActorNumber: 1,
+      nextInboxSequence: 1,
+      nextTimerGeneration: 1,
+      inbox: [],
+      links: [],
+      deadLetters: 0,
+      outboxSize: 0,
+      committedAt: START + 5,
+    }
+    assert.deepEqual({ ...(await shard.recover(START)) }, expected)
   },
 
   'the time of the last commit never goes back': async (place) => {
     const shard = await openShard(place)
-    assert.equal((await shard.recover()).committedAt, 0)
+    assert.equal((await shard.recover(START)).committedAt, 0)
     await shard.commit(batch({ at: START + 5 }))
     await shard.commit(batch({ at: START }))
     const later = await reopenAfterCrash(place)
-    assert.equal((await later.recover()).committedAt, START + 5)
+    assert.equal((await later.recover(START)).committedAt, START + 5)
   },
 
   'numbers, sequences and generations are never given twice, even when their rows are gone': async (place) => {
@@ -108,9 +156,25 @@ export const commitScenarios: Scenarios = {
     const clear = (name: string) => ({ actor: 1, name, generation: undefined })
     await shard.commit(batch({ finished: [6, 7], timersCleared: [clear('a'), clear('b')] }))
     const later = await reopenAfterCrash(place)
-    const recovery = await later.recover()
+    const recovery = await later.recover(START)
     assert.deepEqual([recovery.nextActorNumber, recovery.nextInboxSequence, recovery.nextTimerGeneration], [5, 8, 10])
     assert.equal(recovery.inbox.length, 0)
+  },
+
+  'no sequence is ever given twice, whatever had it: a command, an open call, an effect or a dead letter': async (place) => {
+    const shard = await openShard(place)
+    const next = async (): Promise<number> => (await shard.recover(START)).nextInboxSequence
+    await shard.commit(batch({ created: [account(1)], accepted: [deposit(3)] }))
+    assert.equal(await next(), 4)
+    await shard.commit(batch({ callsOpened: [{ sequence: 5, actor: 1, detail: '{}' }], callsClosed: [5] }))
+    assert.equal(await next(), 6)
+    await shard.commit(batch({ effects: [mail(8)], effectsSettled: [8] }))
+    assert.equal(await next(), 9)
+    // A dead letter keeps the sequence of the command that it was.
+    await shard.commit(batch({ finished: [3], deadLetters: [letter(3), letter(10)], deadLettersRemoved: [3, 10] }))
+    assert.equal(await next(), 11)
+    const later = await reopenAfterCrash(place)
+    assert.equal((await later.recover(START)).nextInboxSequence, 11)
   },
 
   'a batch is copied: what its maker does to it later changes nothing': async (place) => {
@@ -119,6 +183,10 @@ export const commitScenarios: Scenarios = {
       created: [account(1)],
       accepted: [deposit(1, { idempotency: { key: 'k', fingerprint: 'f' } })],
       timersSet: [timer('tick', 1, START)],
+      callsOpened: [{ sequence: 2, actor: 1, detail: '"mine"' }],
+      outbox: [message(1, 1)],
+      effects: [mail(3)],
+      deadLetters: [letter(4)],
     }
     const rows = structuredClone(mine)
     await shard.commit(batch(rows))
@@ -126,9 +194,17 @@ export const commitScenarios: Scenarios = {
     Object.assign(rows.accepted[0] ?? {}, { input: 'changed' })
     Object.assign(rows.accepted[0]?.idempotency ?? {}, { key: 'changed' })
     Object.assign(rows.timersSet[0] ?? {}, { event: 'changed' })
+    Object.assign(rows.callsOpened[0] ?? {}, { detail: 'changed' })
+    Object.assign(rows.outbox[0] ?? {}, { message: 'changed' })
+    Object.assign(rows.effects[0] ?? {}, { input: 'changed' })
+    Object.assign(rows.deadLetters[0] ?? {}, { error: 'changed' })
+    assert.equal((await shard.load('account', '1'))?.openCalls[0]?.detail, '"mine"')
+    assert.equal((await shard.outboxTo(1, 0, 1))[0]?.message, mine.outbox[0]?.message)
+    assert.equal((await shard.dueEffects('mail', START, 1))[0]?.input, mine.effects[0]?.input)
+    assert.equal((await shard.deadLetters({}, 1))[0]?.error, mine.deadLetters[0]?.error)
     assert.equal((await shard.load('account', '1'))?.snapshot, mine.created[0]?.snapshot)
     assert.deepEqual(
-      (await shard.recover()).inbox.map((row) => ({ ...row })),
+      (await shard.recover(START)).inbox.map((row) => ({ ...row })),
       mine.accepted,
     )
     assert.equal((await shard.dueTimers(START, 1))[0]?.event, mine.timersSet[0]?.event)
@@ -142,16 +218,26 @@ export const commitScenarios: Scenarios = {
         accepted: [deposit(1, { idempotency: { key: 'k', fingerprint: 'f' } })],
         outcomes: [outcome('a', START + 1)],
         timersSet: [timer('tick', 1, START)],
+        callsOpened: [{ sequence: 2, actor: 1, detail: '{}' }],
+        outbox: [message(1, 1)],
+        effects: [mail(3)],
+        deadLetters: [letter(4)],
       }),
     )
     const before = await everything(shard)
-    const recovery = await shard.recover()
+    const recovery = await shard.recover(START)
     Object.assign(recovery.inbox[0] ?? {}, { input: 'changed' })
     Object.assign(recovery.inbox[0]?.idempotency ?? {}, { key: 'changed' })
     Object.assign(recovery.inbox, { length: 0 })
     Object.assign((await shard.load('account', '1')) ?? {}, { snapshot: 'changed' })
     Object.assign((await shard.outcome('account/1/deposit', 'a', START)) ?? {}, { outcome: 'changed' })
     Object.assign((await shard.dueTimers(START, 1))[0] ?? {}, { event: 'changed' })
+    Object.assign((await shard.timersOf('account', '1'))[0] ?? {}, { event: 'changed' })
+    Object.assign((await shard.load('account', '1'))?.openCalls[0] ?? {}, { detail: 'changed' })
+    Object.assign(recovery.links[0] ?? {}, { sent: 99 })
+    Object.assign((await shard.outboxTo(1, 0, 1))[0] ?? {}, { message: 'changed' })
+    Object.assign((await shard.dueEffects('mail', START, 1))[0] ?? {}, { input: 'changed' })
+    Object.assign((await shard.deadLetters({}, 1))[0] ?? {}, { error: 'changed' })
     assert.deepEqual(await everything(shard), before)
   },
 

@@ -1,6 +1,6 @@
 /** One owner at a time; an older one changes nothing any more. */
 import assert from 'node:assert/strict'
-import { START, account, batch, deposit, openShard, outcome, refused } from './scenario.ts'
+import { START, account, batch, deposit, mail, openShard, outcome, refused, timer } from './scenario.ts'
 import type { Scenarios } from './scenario.ts'
 
 export const ownershipScenarios: Scenarios = {
@@ -59,7 +59,7 @@ export const ownershipScenarios: Scenarios = {
     assert.deepEqual([error.epoch, error.current], [older.epoch, newer.epoch])
     assert.equal((await newer.load('account', '1'))?.snapshot, '{"balance":1}')
     assert.equal(await newer.load('account', '2'), undefined)
-    const recovery = await newer.recover()
+    const recovery = await newer.recover(START)
     assert.deepEqual([recovery.inbox.length, recovery.nextActorNumber, recovery.committedAt], [1, 2, START])
   },
 
@@ -70,6 +70,26 @@ export const ownershipScenarios: Scenarios = {
     const newer = await directory.open(0)
     await refused('FENCED', () => older.expireOutcomes(START + 1, 10))
     assert.equal(await newer.expireOutcomes(START + 1, 10), 1)
+  },
+
+  'G8 a recovery of an older owner is refused and changes nothing': async (place) => {
+    const directory = await place.open()
+    const older = await directory.open(0)
+    await older.commit(
+      batch({
+        created: [account(1)],
+        timersSet: [timer('tick', 1, START + 5, { onRestart: 'restart' })],
+        effects: [mail(1)],
+        effectsClaimed: [1],
+      }),
+    )
+    const newer = await directory.open(0)
+    await refused('FENCED', () => older.recover(START + 100))
+    assert.equal(await newer.nextDueAt(), START + 5)
+    assert.equal(await newer.nextEffectDueAt('mail'), undefined)
+    await newer.recover(START + 100)
+    assert.equal(await newer.nextDueAt(), START + 150)
+    assert.notEqual(await newer.nextEffectDueAt('mail'), undefined)
   },
 
   'G8 once refused is refused for ever, and the newer owner goes on': async (place) => {
@@ -99,7 +119,7 @@ export const ownershipScenarios: Scenarios = {
     const right = await directory.open(1)
     await left.commit(batch({ created: [account(1)], accepted: [deposit(1)] }))
     assert.equal(await right.load('account', '1'), undefined)
-    assert.equal((await right.recover()).nextActorNumber, 1)
+    assert.equal((await right.recover(START)).nextActorNumber, 1)
     await right.commit(batch({ created: [account(1, { snapshot: '"right"' })] }))
     assert.equal((await left.load('account', '1'))?.snapshot, '{"balance":1}')
   },
@@ -112,6 +132,8 @@ export const ownershipScenarios: Scenarios = {
     await shard.close()
     await refused('STORE_UNAVAILABLE', () => shard.load('account', '1'))
     await refused('STORE_UNAVAILABLE', () => shard.commit(batch({})))
+    await refused('STORE_UNAVAILABLE', () => shard.recover(START))
+    await refused('STORE_UNAVAILABLE', () => shard.dueEffects('mail', START, 1))
     assert.equal((await (await directory.open(0)).load('account', '1'))?.number, 1)
   },
 
@@ -123,6 +145,6 @@ export const ownershipScenarios: Scenarios = {
     await directory.release()
     const later = await openShard(place)
     assert.equal((await later.load('account', '1'))?.number, 1)
-    assert.equal((await later.recover()).inbox.length, 1)
+    assert.equal((await later.recover(START)).inbox.length, 1)
   },
 }

@@ -1,7 +1,19 @@
 /**
  * What the scenarios of the suite are made of: a place, short ways to make rows, and a look at how something is refused.
  */
-import type { ActorCreated, Answer, Batch, InboxCommand, OutcomeRecorded, ShardStore, StoreDirectory, TimerSet } from '@bailiwick/store'
+import type {
+  ActorCreated,
+  Answer,
+  Batch,
+  DeadLetter,
+  Effect,
+  InboxCommand,
+  OutboxMessage,
+  OutcomeRecorded,
+  ShardStore,
+  StoreDirectory,
+  TimerSet,
+} from '@bailiwick/store'
 import assert from 'node:assert/strict'
 
 /** The part of a `StorePlace` that a scenario uses. */
@@ -25,10 +37,25 @@ export function batch(parts: Partial<Batch>): Batch {
     journal: [],
     journalTrims: [],
     accepted: [],
+    inboxChanges: [],
     finished: [],
     outcomes: [],
     timersCleared: [],
     timersSet: [],
+    callsOpened: [],
+    callsClosed: [],
+    outbox: [],
+    delivered: [],
+    received: [],
+    effectsCancelled: [],
+    effects: [],
+    effectsClaimed: [],
+    effectsDelayed: [],
+    effectsSettled: [],
+    deadLetters: [],
+    deadLettersRemoved: [],
+    deadLettersTrimmed: 0,
+    outcomesMax: 1_000_000_000,
     ...parts,
   }
 }
@@ -50,6 +77,8 @@ export function deposit(sequence: number, parts: Partial<InboxCommand> = {}): In
     input: '{"amount":5}',
     idempotency: undefined,
     at: START,
+    dueAt: undefined,
+    detail: undefined,
     ...parts,
   }
 }
@@ -61,7 +90,46 @@ export function outcome(key: string, expiresAt: number, parts: Partial<OutcomeRe
 
 /** A timer of actor 1. */
 export function timer(name: string, generation: number, dueAt: number, parts: Partial<TimerSet> = {}): TimerSet {
-  return { actor: 1, name, generation, dueAt, event: `{"type":"${name}"}`, ...parts }
+  return { actor: 1, name, generation, dueAt, event: `{"type":"${name}"}`, delayMs: 50, everyMs: 0, onRestart: 'deadline', ...parts }
+}
+
+/** A message to a peer. */
+export function message(peer: number, sequence: number): OutboxMessage {
+  return { peer, sequence, message: `{"to":${peer},"number":${sequence}}` }
+}
+
+/** An effect `mail` that `account/1` wants at once. */
+export function mail(sequence: number, parts: Partial<Effect> = {}): Effect {
+  return {
+    sequence,
+    name: 'mail',
+    idempotencyKey: `mail-${sequence}`,
+    type: 'account',
+    key: '1',
+    label: undefined,
+    input: `{"mail":${sequence}}`,
+    detail: undefined,
+    dueAt: START,
+    attempts: 0,
+    ...parts,
+  }
+}
+
+/** A dead letter of the command `deposit` of `account/1`. */
+export function letter(sequence: number, parts: Partial<DeadLetter> = {}): DeadLetter {
+  return {
+    sequence,
+    type: 'account',
+    key: '1',
+    command: 'deposit',
+    reason: 'expired',
+    error: '{"code":"EXPIRED"}',
+    input: '{"amount":5}',
+    naturalKey: undefined,
+    detail: '{"id":"command"}',
+    at: START,
+    ...parts,
+  }
 }
 
 /** Opens shard 0 of a place. */

@@ -8,6 +8,10 @@ async function dueNames(shard: ShardStore, now: number, limit = 100): Promise<st
   return (await shard.dueTimers(now, limit)).map((due) => due.name)
 }
 
+async function dueTimes(shard: ShardStore): Promise<Record<string, number>> {
+  return Object.fromEntries((await shard.timersOf('account', '1')).map((row) => [row.name, row.dueAt]))
+}
+
 export const timerScenarios: Scenarios = {
   'G9 a timer survives the death of the owner with every field': async (place) => {
     const shard = await openShard(place)
@@ -92,5 +96,96 @@ export const timerScenarios: Scenarios = {
     assert.equal(await shard.nextDueAt(), START + 3)
     await shard.commit(batch({ timersCleared: [{ actor: 2, name: 'a', generation: 2 }] }))
     assert.equal(await shard.nextDueAt(), START + 7)
+  },
+
+  'the timers of an actor are read by name, with every field, and those of no other actor': async (place) => {
+    const shard = await openShard(place)
+    const ticking = timer('tick', 2, START + 9, { delayMs: 70, everyMs: 30, onRestart: 'restart' })
+    await shard.commit(
+      batch({
+        created: [account(1), account(2), account(3)],
+        timersSet: [timer('tock', 1, START + 5), ticking, timer('tick', 3, START, { actor: 2 })],
+      }),
+    )
+    assert.deepEqual(
+      (await shard.timersOf('account', '1')).map((row) => ({ ...row })),
+      [ticking, timer('tock', 1, START + 5)],
+    )
+    assert.deepEqual(await shard.timersOf('account', '3'), [])
+    assert.deepEqual(await shard.timersOf('account', '4'), [])
+  },
+
+  'setting a timer again replaces every field of it': async (place) => {
+    const shard = await openShard(place)
+    await shard.commit(batch({ created: [account(1)], timersSet: [timer('tick', 1, START + 5)] }))
+    const again = timer('tick', 2, START + 6, { event: '"again"', delayMs: 6, everyMs: 7, onRestart: 'remaining' })
+    await shard.commit(batch({ timersSet: [again] }))
+    assert.deepEqual(
+      (await shard.timersOf('account', '1')).map((row) => ({ ...row })),
+      [again],
+    )
+  },
+
+  'G9 a restart leaves a deadline alone, moves what remains by the time since the last commit, and begins a delay anew': async (place) => {
+    const shard = await openShard(place)
+    await shard.commit(
+      batch({
+        created: [account(1)],
+        timersSet: [
+          timer('deadline', 1, START + 20),
+          timer('remaining', 2, START + 20, { onRestart: 'remaining' }),
+          timer('restart', 3, START + 20, { onRestart: 'restart', delayMs: 50 }),
+        ],
+      }),
+    )
+    await shard.commit(batch({ at: START + 5 }))
+    const later = await reopenAfterCrash(place)
+    await later.recover(START + 1_000)
+    assert.deepEqual(await dueTimes(later), { deadline: START + 20, remaining: START + 1_015, restart: START + 1_050 })
+    assert.equal(await later.nextDueAt(), START + 20)
+    assert.deepEqual(await dueNames(later, START + 1_014), ['deadline'])
+    assert.deepEqual(await dueNames(later, START + 1_015), ['deadline', 'remaining'])
+  },
+
+  'G9 a restart does not move a timer that was due by the last commit': async (place) => {
+    const shard = await openShard(place)
+    const set = [timer('past', 1, START + 5), timer('future', 2, START + 6)].map((row) => ({ ...row, onRestart: 'remaining' as const }))
+    await shard.commit(batch({ created: [account(1)], timersSet: set }))
+    await shard.commit(batch({ at: START + 5 }))
+    const later = await reopenAfterCrash(place)
+    await later.recover(START + 100)
+    assert.deepEqual(await dueTimes(later), { past: START + 5, future: START + 101 })
+  },
+
+  'G9 a timer keeps its remaining time however often the shard is recovered before its next commit': async (place) => {
+    const shard = await openShard(place)
+    await shard.commit(batch({ created: [account(1)], timersSet: [timer('tick', 1, START + 20, { onRestart: 'remaining' })] }))
+    for (const now of [START + 100, START + 250, START + 250]) {
+      const restarted = await reopenAfterCrash(place)
+      const recovery = await restarted.recover(now)
+      assert.equal(recovery.committedAt, START)
+      assert.deepEqual(await dueTimes(restarted), { tick: now + 20 })
+    }
+  },
+
+  'a wall clock that went back moves no timer back': async (place) => {
+    const shard = await openShard(place)
+    await shard.commit(batch({ created: [account(1)], timersSet: [timer('tick', 1, START + 20, { onRestart: 'remaining' })] }))
+    const later = await reopenAfterCrash(place)
+    await later.recover(START - 500)
+    assert.deepEqual(await dueTimes(later), { tick: START + 20 })
+  },
+
+  'a timer that was moved by a restart is replaced and cleared like any other': async (place) => {
+    const shard = await openShard(place)
+    const set = [timer('a', 1, START + 20), timer('b', 2, START + 20)].map((row) => ({ ...row, onRestart: 'restart' as const }))
+    await shard.commit(batch({ created: [account(1)], timersSet: set }))
+    const later = await reopenAfterCrash(place)
+    await later.recover(START + 100)
+    await later.commit(
+      batch({ at: START + 100, timersCleared: [{ actor: 1, name: 'a', generation: 1 }], timersSet: [timer('b', 3, START + 130)] }),
+    )
+    assert.deepEqual(await dueTimes(later), { b: START + 130 })
+    assert.deepEqual(await dueNames(later, START + 999), ['b'])
   },
 }

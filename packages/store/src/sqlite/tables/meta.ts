@@ -6,13 +6,14 @@
 import type { Database, Statement } from 'better-sqlite3'
 
 export const metaSql = {
-  insert: `INSERT INTO meta (id, shard, epoch, owner_epoch, committed_at, actor_number, inbox_sequence, timer_generation)
-    VALUES (1, ?, 0, 0, 0, 0, 0, 0)`,
-  read: `SELECT shard, epoch, owner_epoch AS ownerEpoch, committed_at AS committedAt, actor_number AS actorNumber,
-    inbox_sequence AS inboxSequence, timer_generation AS timerGeneration FROM meta WHERE id = 1`,
+  insert: `INSERT INTO meta (id, shard, epoch, owner_epoch, committed_at, recovered_at, actor_number, sequence, timer_generation)
+    VALUES (1, ?, 0, 0, 0, 0, 0, 0, 0)`,
+  read: `SELECT shard, epoch, owner_epoch AS ownerEpoch, committed_at AS committedAt, recovered_at AS recoveredAt,
+    actor_number AS actorNumber, sequence, timer_generation AS timerGeneration FROM meta WHERE id = 1`,
   take: 'UPDATE meta SET epoch = epoch + 1, owner_epoch = ? WHERE id = 1 AND owner_epoch <= ?',
   advance: `UPDATE meta SET committed_at = max(committed_at, ?), actor_number = max(actor_number, ?),
-    inbox_sequence = max(inbox_sequence, ?), timer_generation = max(timer_generation, ?) WHERE id = 1 AND epoch = ?`,
+    sequence = max(sequence, ?), timer_generation = max(timer_generation, ?) WHERE id = 1 AND epoch = ?`,
+  recovered: 'UPDATE meta SET recovered_at = ? WHERE id = 1',
 } as const
 
 export interface MetaRow {
@@ -20,8 +21,10 @@ export interface MetaRow {
   readonly epoch: number
   readonly ownerEpoch: number
   readonly committedAt: number
+  /** When a recovery last moved timers, 0 if none ever did. */
+  readonly recoveredAt: number
   readonly actorNumber: number
-  readonly inboxSequence: number
+  readonly sequence: number
   readonly timerGeneration: number
 }
 
@@ -30,11 +33,13 @@ export class MetaTable {
   readonly #read: Statement<[], MetaRow>
   readonly #take: Statement<[number, number]>
   readonly #advance: Statement<[number, number, number, number, number]>
+  readonly #recovered: Statement<[number]>
 
   constructor(db: Database) {
     this.#read = db.prepare(metaSql.read)
     this.#take = db.prepare(metaSql.take)
     this.#advance = db.prepare(metaSql.advance)
+    this.#recovered = db.prepare(metaSql.recovered)
   }
 
   read(): MetaRow | undefined {
@@ -47,7 +52,12 @@ export class MetaTable {
   }
 
   /** Moves the marks forward, never back. False if the shard has another epoch by now. */
-  tryAdvance(epoch: number, at: number, actorNumber: number, inboxSequence: number, timerGeneration: number): boolean {
-    return this.#advance.run(at, actorNumber, inboxSequence, timerGeneration, epoch).changes === 1
+  tryAdvance(epoch: number, at: number, actorNumber: number, sequence: number, timerGeneration: number): boolean {
+    return this.#advance.run(at, actorNumber, sequence, timerGeneration, epoch).changes === 1
+  }
+
+  /** Notes that a recovery has moved timers. */
+  noteRecovery(now: number): void {
+    this.#recovered.run(now)
   }
 }

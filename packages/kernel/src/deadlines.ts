@@ -2,7 +2,7 @@
  * Deadlines of pending calls: one list per duration, in which the earliest is always first, and one timer for all.
  * Adding and removing are constant time, because calls are many and hardly any of them ever times out.
  */
-import type { Clock, Timer } from '../seams/seams.ts'
+import type { Clock, Timer } from './seams/seams.ts'
 
 /** Something with a deadline. The fields belong to `Deadlines`. */
 export interface Deadline {

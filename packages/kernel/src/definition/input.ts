@@ -1,0 +1,96 @@
+/** Checks of what is handed to a command, the same for a call from outside and for a message from another actor. */
+import { createHash } from 'node:crypto'
+import type { z } from 'zod'
+import { InvalidInput, messageOf } from '../errors.ts'
+import { canonicalJson, findJsonFault } from './json.ts'
+
+const KEY_LENGTH_MAX = 1_024
+
+/** Validates the input of a command. Throws `InvalidInput`, naming the field. */
+export function checkInput(operation: string, schema: z.ZodType | undefined, given: unknown): object | null {
+  if (schema === undefined) {
+    if (given === undefined || given === null) return null
+    if (typeof given === 'object' && Object.keys(given).length === 0) return null
+    throw new InvalidInput(operation, '', 'takes no input')
+  }
+  const input = parse(operation, schema, given ?? {})
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) throw new InvalidInput(operation, '', 'must be an object')
+  if ('type' in input) throw new InvalidInput(operation, 'type', 'is the name of the command in its event, and cannot be an input')
+  checkJson(operation, input)
+  return input
+}
+
+/** Validates any value by a schema, where there is one. Throws `InvalidInput`, naming the field. */
+export function checkValue(operation: string, schema: z.ZodType | undefined, given: unknown): unknown {
+  const value = schema === undefined ? given : parse(operation, schema, given)
+  checkJson(operation, value)
+  return value
+}
+
+/** Checks a key, joining the parts of a compound one. Throws `InvalidInput` where keys have no meaning, or for a bad one. */
+export function checkIdempotencyKey(operation: string, key: unknown, kind: 'command' | 'query', isDurable: boolean): string {
+  const text = Array.isArray(key) ? compound(operation, key) : key
+  if (typeof text !== 'string' || text === '' || text.length > KEY_LENGTH_MAX || !text.isWellFormed()) {
+    throw new InvalidInput(operation, 'idempotencyKey', `must be a string of 1 to ${KEY_LENGTH_MAX} characters, or an array of strings`)
+  }
+  if (kind === 'query') throw new InvalidInput(operation, 'idempotencyKey', 'has no meaning for a query, which changes nothing')
+  if (!isDurable) throw new InvalidInput(operation, 'idempotencyKey', 'has no meaning for a volatile actor, which keeps no records')
+  return text
+}
+
+/** SHA-256 of the canonical input: two inputs are the same if their JSON is, whatever the order of properties. */
+export function fingerprintOfInput(input: object | null): string {
+  return createHash('sha256').update(canonicalJson(input)).digest('base64url')
+}
+
+/** The moment before which something is not to be handled, from a delay or a date. Throws `InvalidInput`. */
+export function checkDueAt(operation: string, delayMs: unknown, deliverAt: unknown, now: number): number | undefined {
+  if (delayMs === undefined && deliverAt === undefined) return undefined
+  if (delayMs !== undefined && deliverAt !== undefined) throw new InvalidInput(operation, 'deliverAt', 'cannot be combined with delayMs')
+  if (delayMs !== undefined) {
+    if (typeof delayMs !== 'number' || !Number.isFinite(delayMs) || delayMs < 0) {
+      throw new InvalidInput(operation, 'delayMs', 'must be a number of milliseconds from 0')
+    }
+    return now + Math.ceil(delayMs)
+  }
+  // oxlint-disable-next-line eslint/no-restricted-globals -- it recognises a date that was given, and reads no time.
+  const at = deliverAt instanceof Date ? deliverAt.getTime() : deliverAt
+  if (typeof at !== 'number' || !Number.isFinite(at) || at < 0) {
+    throw new InvalidInput(operation, 'deliverAt', 'must be a date, or milliseconds since 1970')
+  }
+  return Math.ceil(at)
+}
+
+/** A part that looks like JSON cannot be mistaken for a compound key: the whole is JSON again. */
+function compound(operation: string, parts: readonly unknown[]): string {
+  if (parts.length === 0 || parts.some((part) => typeof part !== 'string')) {
+    throw new InvalidInput(operation, 'idempotencyKey', 'must be a string, or an array of strings that is not empty')
+  }
+  return JSON.stringify(parts)
+}
+
+function checkJson(operation: string, value: unknown): void {
+  const fault = findJsonFault(value)
+  if (fault !== undefined) throw new InvalidInput(operation, fault.path, `${fault.detail}, which JSON cannot carry`)
+}
+
+function parse(operation: string, schema: z.ZodType, given: unknown): unknown {
+  const result = safeParse(operation, schema, given)
+  if (result.success) return result.data
+  const issues = result.error.issues.map(({ path, message }) => ({ field: path.map(String).join('.'), message }))
+  const [first] = issues
+  throw new InvalidInput(
+    operation,
+    first?.field ?? '',
+    first?.message ?? 'is invalid',
+    issues.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)),
+  )
+}
+
+function safeParse(operation: string, schema: z.ZodType, given: unknown): ReturnType<typeof schema.safeParse> {
+  try {
+    return schema.safeParse(given)
+  } catch (error) {
+    throw new InvalidInput(operation, '', `could not be checked, because its schema threw or is asynchronous (${messageOf(error)})`)
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Dead letters: messages that nobody waits for and that could not be handled, kept with their reason.
+ *
+ * Written in the same commit that gives a message up; at the bound the oldest are lost, and counted. What operators do
+ * with them is in `letters.ts`.
+ */
+import { encodeError } from '../errors.ts'
+import { outcomeOf } from '../outcomes.ts'
+import type { ShardCore } from './core.ts'
+import type { Detail, Parcel } from './detail.ts'
+import { Gauge } from './gauges.ts'
+
+/** An effect that was given up, as far as it takes to promise it again. */
+export interface EffectLetter {
+  readonly name: string
+  readonly idempotencyKey: string
+  readonly type: string
+  readonly key: string
+  readonly label: string | undefined
+  readonly input: unknown
+  readonly attempts: number
+}
+
+/** What a letter keeps beside its columns. */
+export interface LetterDetail extends Detail {
+  readonly lane?: number
+  readonly idempotency?: { readonly key: string; readonly fingerprint: string }
+  readonly effect?: { readonly idempotencyKey: string; readonly label?: string; readonly attempts: number }
+}
+
+/** Keeps a message that could not be handled. Those of actors without a store are only counted. */
+export function bury(core: ShardCore, parcel: Parcel, error: unknown): void {
+  const kind = core.kindOf(parcel.type)
+  if (kind?.isDurable === false) {
+    core.count(Gauge.lostTells)
+    return
+  }
+  const { type, key, detail, idempotency } = parcel
+  const kept: LetterDetail = { ...detail, lane: parcel.lane, ...(idempotency === undefined ? {} : { idempotency }) }
+  keep(core, { type, key, command: parcel.command, input: parcel.input, naturalKey: detail?.naturalKey, detail: kept }, error)
+}
+
+/** Keeps an effect that was given up. */
+export function buryEffect(core: ShardCore, effect: EffectLetter, error: unknown): void {
+  const { name, idempotencyKey, type, key, label, input, attempts } = effect
+  const detail: LetterDetail = { effect: { idempotencyKey, ...(label === undefined ? {} : { label }), attempts } }
+  keep(core, { type, key, command: name, input, naturalKey: undefined, detail }, error)
+}
+
+interface Given {
+  readonly type: string
+  readonly key: string
+  readonly command: string
+  readonly input: unknown
+  readonly naturalKey: string | undefined
+  readonly detail: LetterDetail
+}
+
+function keep(core: ShardCore, { type, key, command, input, naturalKey, detail }: Given, error: unknown): void {
+  const { stack: _stack, ...encoded } = encodeError(error)
+  core.batch.deadLetters.push({
+    sequence: core.takeSequence(),
+    type,
+    key,
+    command,
+    reason: outcomeOf(error),
+    error: JSON.stringify(encoded),
+    input: JSON.stringify(input ?? null),
+    naturalKey,
+    detail: JSON.stringify(detail),
+    at: core.batch.at,
+  })
+}

@@ -1,0 +1,339 @@
+/**
+ * Effects: what actors promise to the outside world.
+ *
+ * 1. A transition that wants an effect has a row in its own commit. It is due at once, or later.
+ * 2. A due effect is claimed: a commit counts the attempt. Only then the attempt begins. An effect that is not claimed has
+ *    certainly not been performed, so it can still be cancelled.
+ * 3. The attempt ends: done, failed, or out of time. The end is one commit with the event that the actor gets; a failed
+ *    one with attempts left becomes due again after a wait that doubles, with jitter.
+ * 4. After a crash, a claimed effect is due again with `isClaimed`: what its attempt did is unknown. The definition's
+ *    `probe` is asked; without one it is tried again, under the same idempotency key.
+ *
+ * A result that comes after its attempt has ended (out of time, or the shard is gone) is dropped and counted.
+ */
+import type { DueEffect } from '@bailiwick/store'
+import type { EffectDefinition, ProbeResult } from '../definition/define-effect.ts'
+import { findJsonFault } from '../definition/json.ts'
+import { addressOf } from '../definition/key.ts'
+import { EffectTimeout, MailboxFull, NotSerializable, UnknownCommand } from '../errors.ts'
+import type { Timer } from '../seams/seams.ts'
+import { Alarm } from './alarm.ts'
+import type { OpenBatch } from './batch.ts'
+import type { ShardCore } from './core.ts'
+import { buryEffect } from './dead-letters.ts'
+import type { Detail, Link } from './detail.ts'
+import { Gauge } from './gauges.ts'
+import { deliver, isOutboxFull, plainError } from './parcels.ts'
+
+/** An effect as a transition or an operator promises it. */
+export interface EffectPromise {
+  readonly name: string
+  readonly type: string
+  readonly key: string
+  readonly idempotencyKey: string
+  readonly label: string | undefined
+  /** The encoded input. */
+  readonly input: string
+  readonly detail: EffectDetail | undefined
+  readonly delayMs: number
+}
+
+/** What an effect carries beside its input. */
+export interface EffectDetail {
+  /** The open call on whose behalf it was promised. */
+  readonly cause?: number
+  readonly chain?: readonly Link[]
+  /** It is not known what the last attempt did. */
+  readonly isUnknown?: true
+}
+
+/** An attempt that begins once its batch is committed. */
+export interface EffectClaim {
+  readonly queue: EffectQueue
+  readonly row: DueEffect
+}
+
+/** How an attempt ended. */
+export interface EffectEnd {
+  readonly queue: EffectQueue
+  readonly row: DueEffect
+  readonly attempt: number
+  readonly result: { readonly output: unknown } | { readonly error: unknown; readonly isLast: boolean; readonly isUnknown: boolean }
+}
+
+/** The effects of one definition. */
+interface EffectQueue {
+  readonly definition: EffectDefinition
+  readonly alarm: Alarm
+  readonly running: Map<number, Run>
+  /** Claimed and not yet committed. */
+  claiming: number
+}
+
+/** An attempt under way. */
+interface Run {
+  readonly abort: AbortController
+  readonly timer: Timer
+}
+
+/** All effects of one shard. */
+export class ShardEffects {
+  readonly #core: ShardCore
+  readonly #queues: ReadonlyMap<string, EffectQueue>
+  #isClosed = false
+
+  constructor(core: ShardCore, definitions: readonly EffectDefinition[]) {
+    this.#core = core
+    this.#queues = new Map(definitions.map((definition) => [definition.name, this.#queueOf(definition)]))
+  }
+
+  /** How many attempts are under way. */
+  get running(): number {
+    let running = 0
+    for (const queue of this.#queues.values()) running += queue.running.size
+    return running
+  }
+
+  /** The definition of a name, if this shard knows it. */
+  definitionOf(name: string): EffectDefinition | undefined {
+    return this.#queues.get(name)?.definition
+  }
+
+  /** Promises an effect as part of the open batch. One with the same label of the same actor that has not begun is taken back. */
+  promise(promise: EffectPromise): void {
+    const core = this.#core
+    const { name, type, key, label, idempotencyKey, input, detail } = promise
+    if (label !== undefined) this.cancel(type, key, label)
+    const full = this.#queues.has(name)
+      ? isOutboxFull(core)
+        ? new MailboxFull(addressOf(type, key), 'outbox', core.limits.outbox)
+        : undefined
+      : new UnknownCommand(addressOf(type, key), name)
+    if (full !== undefined) {
+      buryEffect(core, { name, idempotencyKey, type, key, label, input: JSON.parse(input), attempts: 0 }, full)
+      this.#tell(type, key, `${name}.failed`, detail, { error: plainError(full), idempotencyKey, attempts: 0, ...named(label) })
+      return
+    }
+    core.batch.effects.push({
+      sequence: core.takeSequence(),
+      name,
+      idempotencyKey,
+      type,
+      key,
+      label,
+      input,
+      detail: detail === undefined ? undefined : JSON.stringify(detail),
+      dueAt: core.batch.at + promise.delayMs,
+      attempts: 0,
+    })
+  }
+
+  /** Takes back an actor's effect that has not begun, as part of the open batch. */
+  cancel(type: string, key: string, label: string): void {
+    const { batch } = this.#core
+    const isMeant = (effect: { readonly type: string; readonly key: string; readonly label: string | undefined }): boolean =>
+      effect.label === label && effect.key === key && effect.type === type
+    const index = batch.effects.findIndex(isMeant)
+    if (index !== -1) batch.effects.splice(index, 1)
+    // A claim of this batch has not begun either.
+    for (const [sequence, { queue, row }] of batch.claims) {
+      if (!isMeant(row)) continue
+      batch.claims.delete(sequence)
+      queue.claiming -= 1
+    }
+    batch.effectsCancelled.push({ type, key, label })
+  }
+
+  /** Looks for due effects of every name. */
+  arm(): void {
+    for (const queue of this.#queues.values()) this.#armQueue(queue)
+  }
+
+  /** After a commit: claimed attempts begin, and new effects are looked at. */
+  settled(batch: OpenBatch): void {
+    for (const { queue, row } of batch.claims.values()) {
+      queue.claiming -= 1
+      this.#begin(queue, row)
+    }
+    const names = new Set<string>()
+    for (const { name } of batch.effects) names.add(name)
+    for (const { queue } of batch.ends) names.add(queue.definition.name)
+    for (const { queue } of batch.claims.values()) names.add(queue.definition.name)
+    for (const name of names) {
+      const queue = this.#queues.get(name)
+      if (queue !== undefined) this.#armQueue(queue)
+    }
+  }
+
+  /** After a failed commit: ends are recorded again, claims are tried again. */
+  rolledBack(batch: OpenBatch): void {
+    for (const { queue } of batch.claims.values()) queue.claiming -= 1
+    for (const end of batch.ends) this.#record(end)
+  }
+
+  /** Aborts every attempt. What they did is found out at the next start. */
+  close(): void {
+    this.#isClosed = true
+    for (const queue of this.#queues.values()) {
+      queue.alarm.close()
+      for (const { abort, timer } of queue.running.values()) {
+        timer.cancel()
+        abort.abort()
+      }
+      queue.running.clear()
+    }
+  }
+
+  #queueOf(definition: EffectDefinition): EffectQueue {
+    const core = this.#core
+    const queue: EffectQueue = {
+      definition,
+      running: new Map(),
+      claiming: 0,
+      alarm: new Alarm(core.clock, { nextAt: () => core.store.nextEffectDueAt(definition.name), ring: () => this.#claim(queue) }),
+    }
+    return queue
+  }
+
+  #armQueue(queue: EffectQueue): void {
+    if (!this.#isClosed && freeOf(queue) > 0) queue.alarm.arm()
+  }
+
+  /** Claims as many due effects as may run. */
+  async #claim(queue: EffectQueue): Promise<void> {
+    const core = this.#core
+    const free = freeOf(queue)
+    if (free <= 0) return
+    const { batch } = core
+    const rows = await core.store.dueEffects(queue.definition.name, core.clock.wall(), free + batch.claims.size)
+    // The store was asked outside of the batch: what the open batch has taken back, or claimed already, does not count.
+    if (core.batch !== batch) {
+      core.wake()
+      queue.alarm.arm()
+      return
+    }
+    for (const row of rows) {
+      if (freeOf(queue) <= 0 || this.#isClosed) break
+      if (batch.claims.has(row.sequence) || isTakenBack(batch, row)) continue
+      batch.claims.set(row.sequence, { queue, row })
+      queue.claiming += 1
+    }
+    core.wake()
+  }
+
+  #begin(queue: EffectQueue, row: DueEffect): void {
+    if (this.#isClosed) return
+    const { definition, running } = queue
+    const attempt = row.attempts + 1
+    const abort = new AbortController()
+    const timer = this.#core.clock.setTimer(() => {
+      const error = new EffectTimeout(definition.name, definition.timeoutMs)
+      this.#end(run, { queue, row, attempt, result: { error, isLast: attempt >= definition.retry.maxAttempts, isUnknown: true } })
+      abort.abort(error)
+    }, definition.timeoutMs)
+    const run: Run = { abort, timer }
+    running.set(row.sequence, run)
+    perform(definition, row, attempt, abort.signal).then(
+      (output) => this.#end(run, { queue, row, attempt, result: { output } }),
+      (error: unknown) => {
+        const isLast = attempt >= definition.retry.maxAttempts || isFinal(error)
+        this.#end(run, { queue, row, attempt, result: { error, isLast, isUnknown: false } })
+      },
+    )
+  }
+
+  #end(run: Run, end: EffectEnd): void {
+    const { running } = end.queue
+    if (running.get(end.row.sequence) !== run) {
+      if ('output' in end.result) this.#core.count(Gauge.lateResults)
+      return
+    }
+    running.delete(end.row.sequence)
+    run.timer.cancel()
+    this.#record(end)
+  }
+
+  /** Notes the end of an attempt in the open batch. */
+  #record(end: EffectEnd): void {
+    const core = this.#core
+    const { row, queue, attempt, result } = end
+    const { name, retry } = queue.definition
+    const { sequence, type, key, label, idempotencyKey } = row
+    const detail = row.detail === undefined ? undefined : (JSON.parse(row.detail) as EffectDetail) // Written by `promise`.
+    core.batch.ends.push(end)
+    core.wake()
+    const ending = { idempotencyKey, attempts: attempt, ...named(label) }
+    if ('output' in result) {
+      core.count(Gauge.effectsDone)
+      core.batch.effectsSettled.push(sequence)
+      this.#tell(type, key, `${name}.done`, detail, { output: result.output, ...ending })
+      return
+    }
+    if (!result.isLast) {
+      const next: EffectDetail = { ...detail, ...(result.isUnknown ? { isUnknown: true as const } : {}) }
+      core.batch.effectsDelayed.push({
+        sequence,
+        dueAt: core.clock.wall() + backoffOf(retry.backoff, attempt, core.random()),
+        detail: JSON.stringify(next),
+      })
+      return
+    }
+    core.count(Gauge.effectsFailed)
+    core.batch.effectsSettled.push(sequence)
+    buryEffect(core, { name, idempotencyKey, type, key, label, input: JSON.parse(row.input), attempts: attempt }, result.error)
+    this.#tell(type, key, `${name}.failed`, detail, { error: plainError(result.error), ...ending })
+  }
+
+  #tell(type: string, key: string, event: string, given: EffectDetail | undefined, fields: object): void {
+    const detail: Detail = {
+      isEvent: true,
+      ...(given?.cause === undefined ? {} : { cause: given.cause }),
+      ...(given?.chain === undefined ? {} : { chain: given.chain }),
+    }
+    deliver(this.#core, { type, key, command: event, lane: 0, input: { ...fields, type: event }, detail })
+  }
+}
+
+/** One attempt: a probe where the last one's end is unknown, then the effect itself. */
+async function perform(definition: EffectDefinition, row: DueEffect, attempt: number, signal: AbortSignal): Promise<unknown> {
+  const given = { input: JSON.parse(row.input) as never, idempotencyKey: row.idempotencyKey, attempt, signal } // Checked by the definition's schema.
+  if (definition.probe !== undefined && isUnknown(row)) {
+    const found = (await definition.probe(given)) as ProbeResult<unknown>
+    if (found.done) return checked(definition, found.output)
+  }
+  return checked(definition, await definition.run(given))
+}
+
+function checked(definition: EffectDefinition, output: unknown): unknown {
+  const fault = findJsonFault(output)
+  if (fault !== undefined)
+    throw new NotSerializable(`effect ${definition.name}`, ['output', fault.path].filter(Boolean).join('.'), fault.detail)
+  return output
+}
+
+function isUnknown(row: DueEffect): boolean {
+  return row.isClaimed || (row.detail !== undefined && (JSON.parse(row.detail) as EffectDetail).isUnknown === true) // Written by `#record`.
+}
+
+/** A result that JSON cannot carry was performed all the same: trying again would only repeat it. */
+function isFinal(error: unknown): boolean {
+  if (error instanceof NotSerializable) return true
+  return typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === false
+}
+
+/** Doubling from `minMs` up to `maxMs`, spread by `jitter` to both sides so that what failed together does not come back together. */
+function backoffOf({ minMs, maxMs, jitter }: EffectDefinition['retry']['backoff'], attempt: number, chance: number): number {
+  return Math.ceil(Math.min(maxMs, minMs * 2 ** (attempt - 1)) * (1 + jitter * (2 * chance - 1)))
+}
+
+function freeOf({ definition, running, claiming }: EffectQueue): number {
+  return definition.concurrency - running.size - claiming
+}
+
+function isTakenBack(batch: OpenBatch, row: DueEffect): boolean {
+  return batch.effectsCancelled.some(({ type, key, label }) => row.label === label && row.key === key && row.type === type)
+}
+
+function named(label: string | undefined): { readonly label?: string } {
+  return label === undefined ? {} : { label }
+}

@@ -1,0 +1,69 @@
+/**
+ * Open calls: commands that an actor has taken and will answer later, and requests that it has made.
+ *
+ * They are part of the actor's stored state, so that a crash loses neither an answer nor who waits for it, and so that an
+ * idempotency key stays reserved while its command is being worked on.
+ */
+import type { StoredOpenCall } from '@bailiwick/store'
+import type { Caller, Link } from './detail.ts'
+import type { Lane } from './lanes.ts'
+
+/** A command that is not answered yet. */
+export interface OpenReply {
+  readonly kind: 'reply'
+  readonly sequence: number
+  readonly command: string
+  readonly lane: Lane
+  /** The command's input; an edit replaces it, and it is what is tried again after a failure. */
+  readonly input: object | null
+  /** The actor that awaits the answer. */
+  readonly caller?: Caller | undefined
+  /** The asks that led to it, without itself. */
+  readonly chain?: readonly Link[] | undefined
+  readonly idempotency?: { readonly key: string; readonly fingerprint: string } | undefined
+  readonly from?: string | undefined
+  readonly naturalKey?: string | undefined
+  readonly deliveries?: readonly string[] | undefined
+  /** Whether somebody outside asked; a tell ends in the dead letters if it fails. */
+  readonly isAsk: boolean
+}
+
+/** A request whose answer has not come. */
+export interface OpenRequest {
+  readonly kind: 'request'
+  readonly sequence: number
+  /** Address of the actor that was asked. */
+  readonly to: string
+  readonly command: string
+  readonly onDone: string
+  readonly onError: string
+  readonly timeoutMs: number
+  /** The asks on whose behalf it was made. */
+  readonly chain?: readonly Link[] | undefined
+  /** The open reply on whose behalf it was made. */
+  readonly cause?: number | undefined
+}
+
+/** A call that is open. */
+export type OpenCall = OpenReply | OpenRequest
+
+/** Writes an open call for the store. */
+export function encodeOpenCall(call: OpenCall): string {
+  return JSON.stringify(call)
+}
+
+/** Reads the open calls of an actor; `undefined` for none. */
+export function decodeOpenCalls(stored: readonly StoredOpenCall[]): Map<number, OpenCall> | undefined {
+  if (stored.length === 0) return undefined
+  return new Map(stored.map(({ sequence, detail }) => [sequence, JSON.parse(detail) as OpenCall])) // Written by `encodeOpenCall`.
+}
+
+/** Name of the timer that ends an open call. */
+export function timerOfCall(sequence: number): string {
+  return `~call:${sequence}`
+}
+
+/** The open call that a timer of this name ends, if it is one of those. */
+export function callOfTimer(name: string): number | undefined {
+  return name.startsWith('~call:') ? Number(name.slice('~call:'.length)) : undefined
+}

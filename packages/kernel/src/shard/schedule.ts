@@ -1,0 +1,77 @@
+/**
+ * Commands that were accepted for later. They stay in the store until they are due, so that a million of them costs no
+ * memory; there is one alarm for the earliest.
+ */
+import type { InboxCommand } from '@bailiwick/store'
+import { Alarm } from './alarm.ts'
+import { readmit } from './admission.ts'
+import { inboxId } from './commit.ts'
+import type { ShardCore } from './core.ts'
+import { encodeDetail } from './detail.ts'
+import type { Parcel } from './detail.ts'
+import { Gauge } from './gauges.ts'
+
+const READ_MAX = 1_000
+
+/** What is to be handled later on one shard. */
+export class Schedule {
+  readonly #core: ShardCore
+  readonly #alarm: Alarm
+  /** Sequences that are due and not finished: passed over when the store is read again. */
+  readonly #queued = new Set<number>()
+
+  constructor(core: ShardCore) {
+    this.#core = core
+    this.#alarm = new Alarm(core.clock, {
+      nextAt: () => core.store.nextCommandDueAt(),
+      ring: () => this.#readDue(),
+    })
+  }
+
+  /** Accepts a command for later as part of the open batch. */
+  accept(parcel: Parcel): void {
+    const core = this.#core
+    const sequence = core.takeSequence()
+    core.batch.accepted.push({
+      sequence,
+      id: inboxId(core, sequence),
+      type: parcel.type,
+      key: parcel.key,
+      command: parcel.command,
+      lane: parcel.lane,
+      input: JSON.stringify(parcel.input),
+      idempotency: parcel.idempotency,
+      at: core.clock.wall(),
+      dueAt: parcel.dueAt,
+      detail: encodeDetail(parcel.detail),
+    })
+  }
+
+  /** After a commit: forgets what is finished, and looks for what is next. */
+  settled(accepted: readonly InboxCommand[], finished: readonly number[]): void {
+    if (this.#queued.size > 0) {
+      for (const sequence of finished) this.#queued.delete(sequence)
+      if (this.#queued.size === 0) this.arm()
+    } else if (accepted.some(({ dueAt }) => dueAt !== undefined)) this.arm()
+  }
+
+  /** Sets the alarm for the earliest command. */
+  arm(): void {
+    if (this.#queued.size === 0) this.#alarm.arm()
+  }
+
+  /** Stops the alarm. */
+  close(): void {
+    this.#alarm.close()
+  }
+
+  async #readDue(): Promise<void> {
+    const core = this.#core
+    for (const row of await core.store.dueCommands(core.clock.wall(), READ_MAX + this.#queued.size)) {
+      if (this.#queued.has(row.sequence)) continue
+      this.#queued.add(row.sequence)
+      if (!readmit(core, row)) core.count(Gauge.stranded)
+    }
+    core.wake()
+  }
+}

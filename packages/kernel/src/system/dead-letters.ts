@@ -1,0 +1,150 @@
+/** `system.deadLetters`: what could not be handled, over all shards. */
+import type { DeadLetterFilter as StoredFilter } from '@bailiwick/store'
+import { addressOf, encodeKey } from '../definition/key.ts'
+import type { ActorKey } from '../definition/key.ts'
+import { InvalidInput } from '../errors.ts'
+import { ToShard } from '../protocol/to-shard.ts'
+import type { LettersMessage } from '../protocol/to-shard.ts'
+import type { LetterView } from '../shard/letters.ts'
+import type { ShardClient } from './shard-client.ts'
+
+/** A message that could not be handled and that nobody waits for. */
+export interface DeadLetter {
+  /** Unique in the system. */
+  readonly id: string
+  /** Address of the actor that it was for, or that wanted the effect. */
+  readonly actor: string
+  /** `command` for a message to an actor, `effect` for an effect that was given up. */
+  readonly kind: 'command' | 'effect'
+  /** Name of the command, or of the effect. */
+  readonly command: string
+  /** The outcome: `rejected`, `failed`, `full` or `timed-out`. */
+  readonly reason: string
+  /** The last error. */
+  readonly error: { readonly code: string; readonly message: string }
+  readonly input: unknown
+  /** Address of the actor that sent it; `undefined` if it came from outside. */
+  readonly source: string | undefined
+  /** Wall time in milliseconds since 1970. */
+  readonly at: number
+}
+
+/** Which dead letters are meant. Every field that is given must match. */
+export interface DeadLetterFilter {
+  /** Type of the actor. */
+  readonly type?: string
+  /** Key of the actor; needs `type`. */
+  readonly key?: ActorKey
+  /** Name of the command or effect. */
+  readonly command?: string
+  /** The outcome, for instance `full`. */
+  readonly reason?: string
+  /** At most so many, the latest first. Default 1,000. */
+  readonly limit?: number
+}
+
+/** One id, several, or all that match. */
+export type DeadLetterChoice = string | readonly string[] | DeadLetterFilter
+
+const LIMIT_DEFAULT = 1_000
+const TIMEOUT_MS = 30_000
+const ID = /^(\d{1,3})-(\d{1,15})$/
+
+type Operation = LettersMessage[0]
+
+/** The dead letters of a system. */
+export class DeadLetters {
+  readonly #clients: () => readonly ShardClient[]
+
+  /** `clients` answers the shards, or throws `SystemClosed`. */
+  constructor(clients: () => readonly ShardClient[]) {
+    this.#clients = clients
+  }
+
+  /** Those that match, the latest first. */
+  async list(filter: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
+    const limit = limitOf(filter)
+    const lists = (await this.#onAll(ToShard.listLetters, filterOf(filter), limit)) as readonly (readonly LetterView[])[]
+    return lists
+      .flat()
+      .toSorted((left, right) => right.at - left.at || right.sequence - left.sequence)
+      .slice(0, limit)
+      .map(letterOf)
+  }
+
+  /** Sends messages again, the oldest first, and takes their letters out; one that fails again becomes a new letter. Answers how many. */
+  async replay(choice: DeadLetterChoice): Promise<number> {
+    return await this.#act(ToShard.replayLetters, choice)
+  }
+
+  /** Takes letters out for good. Answers how many. */
+  async discard(choice: DeadLetterChoice): Promise<number> {
+    return await this.#act(ToShard.discardLetters, choice)
+  }
+
+  async #act(operation: Operation, choice: DeadLetterChoice): Promise<number> {
+    if (typeof choice === 'string' || Array.isArray(choice)) {
+      const ids = (typeof choice === 'string' ? [choice] : choice) as readonly string[]
+      return sum(await Promise.all(ids.map((id) => this.#onOne(operation, id))))
+    }
+    const filter = choice as DeadLetterFilter // What is neither text nor array.
+    return sum((await this.#onAll(operation, filterOf(filter), limitOf(filter))) as readonly number[])
+  }
+
+  async #onOne(operation: Operation, id: string): Promise<number> {
+    const [, shard, sequence] = ID.exec(id) ?? []
+    const client = shard === undefined ? undefined : this.#clients()[Number(shard)]
+    if (client === undefined) throw new InvalidInput('deadLetters', 'id', `"${id}" is no id of a dead letter of this system`)
+    return (await this.#call(client, operation, { sequence: Number(sequence) }, 1)) as number
+  }
+
+  async #onAll(operation: Operation, filter: StoredFilter, limit: number): Promise<readonly unknown[]> {
+    return await Promise.all(this.#clients().map((client) => this.#call(client, operation, filter, limit)))
+  }
+
+  #call(client: ShardClient, operation: Operation, filter: StoredFilter, limit: number): Promise<unknown> {
+    return client.call({ address: 'deadLetters', command: 'deadLetters' }, { timeoutMs: TIMEOUT_MS, signal: undefined }, (call) => [
+      operation,
+      call,
+      filter,
+      limit,
+    ])
+  }
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0)
+}
+
+function limitOf({ limit = LIMIT_DEFAULT }: DeadLetterFilter): number {
+  if (Number.isSafeInteger(limit) && limit >= 1) return limit
+  throw new InvalidInput('deadLetters', 'limit', 'must be a whole number from 1')
+}
+
+function filterOf({ type, key, command, reason }: DeadLetterFilter): StoredFilter {
+  if (key !== undefined && type === undefined) throw new InvalidInput('deadLetters', 'key', 'needs type')
+  for (const [field, value] of Object.entries({ type, command, reason })) {
+    if (value !== undefined && typeof value !== 'string') throw new InvalidInput('deadLetters', field, 'must be a string')
+  }
+  return {
+    ...(type === undefined ? {} : { type }),
+    ...(key === undefined || type === undefined ? {} : { key: encodeKey(type, key) }),
+    ...(command === undefined ? {} : { command }),
+    ...(reason === undefined ? {} : { reason }),
+  }
+}
+
+function letterOf({ shard, sequence, type, key, command, reason, error, input, from, isEffect, at }: LetterView): DeadLetter {
+  const { code, message } = error as { readonly code: string; readonly message: string } // Written by the shard from an error.
+  return {
+    id: `${shard}-${sequence}`,
+    actor: addressOf(type, key),
+    kind: isEffect ? 'effect' : 'command',
+    command,
+    reason,
+    error: { code, message },
+    input,
+    source: from ?? undefined,
+    at,
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * What is promised to the outside world and not done.
+ */
+import { BatchInvalid } from '../../errors.ts'
+import type { DueEffect, Effect, EffectCancelled, EffectDelayed } from '../../store.ts'
+import { Ordered } from '../ordered.ts'
+import { pair } from '../pair.ts'
+import type { Undo } from '../undo.ts'
+
+interface EffectRow extends DueEffect {
+  /** False while it is being tried. */
+  readonly isWaiting: boolean
+}
+
+/** The table `effect`. */
+export class MemoryEffects {
+  readonly #rows = new Map<number, EffectRow>()
+  /** Those that wait, by name. */
+  readonly #waiting = new Map<string, Ordered<EffectRow>>()
+  /** Sequences by type, key and label. */
+  readonly #labels = new Map<string, Set<number>>()
+
+  get size(): number {
+    return this.#rows.size
+  }
+
+  /** Answers how many there were to cancel. */
+  cancel(row: EffectCancelled, undo: Undo[]): number {
+    let count = 0
+    for (const sequence of this.#labels.get(labelOf(row, row.label)) ?? []) {
+      const effect = this.#rows.get(sequence)
+      if (effect === undefined || effect.isClaimed) continue
+      this.#replace(effect, undefined, undo)
+      count += 1
+    }
+    return count
+  }
+
+  promise(row: Effect, undo: Undo[]): void {
+    if (this.#rows.has(row.sequence)) throw new BatchInvalid(`it promises effect ${row.sequence} twice`)
+    this.#replace(undefined, { ...copyEffect(row), isClaimed: false, isWaiting: true }, undo)
+  }
+
+  claim(sequence: number, undo: Undo[]): void {
+    const row = this.#rows.get(sequence)
+    if (row === undefined) return
+    this.#replace(row, { ...row, attempts: row.attempts + 1, isClaimed: true, isWaiting: false }, undo)
+  }
+
+  delay({ sequence, dueAt, detail }: EffectDelayed, undo: Undo[]): void {
+    const row = this.#rows.get(sequence)
+    if (row !== undefined) this.#replace(row, { ...row, dueAt, detail, isClaimed: false, isWaiting: true }, undo)
+  }
+
+  settle(sequence: number, undo: Undo[]): void {
+    const row = this.#rows.get(sequence)
+    if (row !== undefined) this.#replace(row, undefined, undo)
+  }
+
+  /** Makes every effect that was being tried due at once, whatever the clock says, and before all others. */
+  requeue(): void {
+    const tried = [...this.#rows.values()].filter((row) => !row.isWaiting)
+    for (const row of tried) this.#replace(row, { ...row, dueAt: 0, isWaiting: true }, [])
+  }
+
+  due(name: string, now: number, limit: number): DueEffect[] {
+    const waiting = this.#waiting.get(name)
+    const due: DueEffect[] = []
+    while (due.length < limit) {
+      const row = waiting?.at(due.length)
+      if (row === undefined || row.dueAt > now) break
+      due.push({ ...copyEffect(row), isClaimed: row.isClaimed })
+    }
+    return due
+  }
+
+  nextDueAt(name: string): number | undefined {
+    return this.#waiting.get(name)?.at(0)?.dueAt
+  }
+
+  #replace(before: EffectRow | undefined, after: EffectRow | undefined, undo: Undo[]): void {
+    if (before !== undefined) this.#take(before)
+    if (after !== undefined) this.#put(after)
+    undo.push(() => {
+      if (after !== undefined) this.#take(after)
+      if (before !== undefined) this.#put(before)
+    })
+  }
+
+  #put(row: EffectRow): void {
+    this.#rows.set(row.sequence, row)
+    if (row.isWaiting) this.#waitingFor(row.name).add(row)
+    if (row.label === undefined) return
+    const label = labelOf(row, row.label)
+    const labelled = this.#labels.get(label)
+    if (labelled === undefined) this.#labels.set(label, new Set([row.sequence]))
+    else labelled.add(row.sequence)
+  }
+
+  #take(row: EffectRow): void {
+    this.#rows.delete(row.sequence)
+    if (row.isWaiting) this.#waitingFor(row.name).remove(row)
+    if (row.label === undefined) return
+    const label = labelOf(row, row.label)
+    const labelled = this.#labels.get(label)
+    labelled?.delete(row.sequence)
+    if (labelled?.size === 0) this.#labels.delete(label)
+  }
+
+  #waitingFor(name: string): Ordered<EffectRow> {
+    const waiting = this.#waiting.get(name)
+    if (waiting !== undefined) return waiting
+    const fresh = new Ordered<EffectRow>((left, right) => left.dueAt - right.dueAt || left.sequence - right.sequence)
+    this.#waiting.set(name, fresh)
+    return fresh
+  }
+}
+
+function labelOf(actor: { readonly type: string; readonly key: string }, label: string): string {
+  return pair(pair(actor.type, actor.key), label)
+}
+
+function copyEffect(row: Effect): Effect {
+  const { sequence, name, idempotencyKey, type, key, label, input, detail, dueAt, attempts } = row
+  return { sequence, name, idempotencyKey, type, key, label, input, detail, dueAt, attempts }
+}
