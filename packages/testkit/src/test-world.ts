@@ -19,7 +19,7 @@ export interface TestWorldOptions {
   /** Seed of everything that is left to chance, such as the jitter of waits. Default 1. */
   readonly seed?: number
   /** Stands between the kernel and each shard's store, to delay it or make it fail. */
-  readonly wrapStore?: (store: ShardStore) => ShardStore
+  readonly wrapStore?: (store: ShardStore, shard: number) => ShardStore
 }
 
 /** What is opened in a world is opened without a directory: the world is the directory. */
@@ -32,7 +32,7 @@ export class TestWorld {
   /** Errors that belonged to no caller: actions that threw after their commit. */
   readonly reported: unknown[] = []
   readonly #shards: number
-  readonly #wrapStore: (store: ShardStore) => ShardStore
+  readonly #wrapStore: (store: ShardStore, shard: number) => ShardStore
   readonly #random: () => number
   readonly #systems: System[] = []
   #threads: InlineThread[] = []
@@ -78,11 +78,19 @@ export class TestWorld {
     for (const thread of threads) thread.crash(reason)
   }
 
+  /** Kills the thread that serves a shard, while the others go on: the system notices and starts a new one. */
+  crashThreadOf(shard: number, reason = 'the test crashed it'): void {
+    const thread = this.#threads.findLast((candidate) => candidate.serves.includes(shard))
+    if (thread === undefined) return
+    this.#threads = this.#threads.filter((candidate) => candidate !== thread)
+    thread.crash(reason)
+  }
+
   #seams(): Seams {
     const { clock } = this
     const { scheduler } = nodeSeams
     const openShard = (location: { readonly index: number; readonly ownerEpoch: number }): ShardStore =>
-      this.#wrapStore(openMemoryShard(this.disk, location.index, location.ownerEpoch))
+      this.#wrapStore(openMemoryShard(this.disk, location.index, location.ownerEpoch), location.index)
     return {
       clock,
       scheduler,

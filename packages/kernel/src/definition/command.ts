@@ -96,13 +96,13 @@ export function command<Given extends object, Input extends object, Reply = unkn
   options: CommandOptions & InputOptions<Given, Input> & DeferredOptions<Reply>,
 ): CommandBuilder<'command', Given, Input, Reply, Snapshot>
 export function command<Reply = unknown, Snapshot = unknown>(
-  // oxlint-disable-next-line typescript/unified-signatures -- as above.
   options: CommandOptions & DeferredOptions<Reply>,
 ): CommandBuilder<'command', NoInput, NoInput, Reply, Snapshot>
 export function command<Given extends object, Input extends object, Snapshot = unknown>(
   options: CommandOptions & InputOptions<Given, Input>,
 ): CommandBuilder<'command', Given, Input, undefined, Snapshot>
 export function command<Reply, Snapshot = unknown>(
+  // oxlint-disable-next-line typescript/unified-signatures -- as above.
   options: CommandOptions & ReplyOptions<NoInput, Reply, Snapshot>,
 ): CommandBuilder<'command', NoInput, NoInput, Reply, Snapshot>
 export function command<Snapshot = unknown>(options?: CommandOptions): CommandBuilder<'command', NoInput, NoInput, undefined, Snapshot>

@@ -21,6 +21,8 @@ export interface InlineSeams {
 export interface InlineThread extends ShardThread {
   /** Ends the thread as a crash would: nothing that is not committed survives. */
   crash(reason: string): void
+  /** Positions of its shards. */
+  readonly serves: readonly number[]
 }
 
 /** Starts the shards of a plan in the calling thread. */
@@ -61,6 +63,7 @@ export function startInlineThread(plan: ThreadPlan, seams: InlineSeams): InlineT
       stop(undefined)
       await ended
     },
+    serves: plan.shards.map(({ index }) => index),
     crash: (reason) => stop(new Error(reason)),
   }
 }

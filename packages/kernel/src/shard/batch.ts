@@ -97,6 +97,8 @@ export class OpenBatch implements Batch {
   readonly joined: number[] = []
   /** Tells that arrived since the last commit. */
   readonly tells: Waiting[] = []
+  /** Messages that arrived since then, and whose actor cannot be activated: they are stored for the next start. */
+  readonly stranded: Waiting[] = []
   /** Tells that the batch accepts into the stored inbox. */
   readonly stored: Waiting[] = []
   /** Stored commands that the batch finishes, in the order in which they were served. */

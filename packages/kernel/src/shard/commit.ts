@@ -19,6 +19,7 @@ export function seal(core: ShardCore, batch: OpenBatch): Batch {
   for (const waiting of batch.tells) {
     if (!waiting.isServed && !waiting.isWithdrawn) acceptTell(core, batch, waiting)
   }
+  for (const waiting of batch.stranded) acceptTell(core, batch, waiting)
   core.links.seal(batch)
   batch.settleRows()
   if (batch.deadLetters.length > 0) {

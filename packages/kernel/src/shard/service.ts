@@ -376,7 +376,7 @@ function checkChildren(cell: Cell, hosted: Hosted): void {
 }
 
 /** Notes that a command waits no more; the stored one is finished. */
-function finish(core: ShardCore, waiting: Waiting): void {
+export function finish(core: ShardCore, waiting: Waiting): void {
   if (waiting.detail !== undefined) unnameWaiting(waiting)
   if (waiting.sequence === 0) return
   core.batch.finished.push(waiting.sequence)

@@ -35,7 +35,8 @@ import type { ShardLimits } from './limits.ts'
 import { discard, list, replay } from './letters.ts'
 import { lookUpName, recordOf } from './natural.ts'
 import { callOfTimer } from './open-call.ts'
-import { serveCommand, serveDuplicate, serveEvent, serveInternal, serveRead, serveRecorded, serveReserved } from './service.ts'
+import { answerCaller, plainError } from './parcels.ts'
+import { finish, serveCommand, serveDuplicate, serveEvent, serveInternal, serveRead, serveRecorded, serveReserved } from './service.ts'
 
 /** How many commands are served between two looks at the clock. */
 const CLOCK_EVERY = 16
@@ -381,10 +382,19 @@ export class Shard implements HostEvents<Cell> {
     this.#core.ready.add(cell)
   }
 
-  /** Refuses a command that was taken and could not be tried. One that is stored stays in the store for the next start. */
+  /** Refuses a command that was taken and could not be tried. One that nobody waits for stays in the store for the next start. */
   #refuseTaken(cell: Cell, waiting: Waiting, error: Error): void {
-    if (waiting.sequence === 0) refuse(this.#core, cell, waiting.call, error)
-    else this.#core.count(Gauge.stranded)
+    const core = this.#core
+    const caller = waiting.detail?.caller
+    if (waiting.call !== 0) {
+      refuse(core, cell, waiting.call, error)
+    } else if (caller === undefined) {
+      if (waiting.sequence === 0) core.batch.stranded.push(waiting)
+      core.count(Gauge.stranded)
+    } else {
+      finish(core, waiting)
+      answerCaller(core, caller, { error: plainError(error) })
+    }
   }
 
   /** Lets an actor wait for the store. */
