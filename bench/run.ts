@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util'
 import { asks, tells } from './asks.ts'
+import { backlog, effects, tellsBetween, timers } from './delivery.ts'
 import { oneAsk, urgentBehindBacklog } from './latency.ts'
 import type { Finding } from './measure.ts'
 import { planOf } from './plan.ts'
@@ -19,6 +20,11 @@ function benchmarks(isLarge: boolean): readonly Benchmark[] {
     ['keyed asks, 1024 callers', (plan) => asks(plan, 1_024, 'keyed')],
     ...[1, 64, 1_024, 8_192].map((count): Benchmark => [`volatile asks, ${count} callers`, (plan) => asks(plan, count, 'volatile')]),
     ['volatile tells', tells],
+    ['tells between actors, one shard', (plan) => tellsBetween(plan, 1)],
+    ['tells between actors, two shards', (plan) => tellsBetween(plan, 2)],
+    ['effects drained', effects],
+    ['timers set and fired', (plan) => timers(plan, isLarge ? 1_000_000 : 100_000)],
+    ['backlog', (plan) => backlog(plan, isLarge ? 1_000_000 : 100_000)],
     ['one durable ask', oneAsk],
     ['urgent behind backlog', urgentBehindBacklog],
     ['activations', activations],
