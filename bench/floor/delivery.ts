@@ -37,7 +37,11 @@ export function messages(directory: string, count: number, hops: 0 | 1): number 
   const startedAt = performance.now()
   for (let done = 0; done < count; done += BATCH) {
     const texts = Array.from({ length: Math.min(BATCH, count - done) }, () => JSON.stringify({ type: 'take', n: 1 }))
-    if (hops > 0) db.transaction(() => texts.forEach((text, index) => push.run(done + index + 1, text)))()
+    if (hops > 0) {
+      db.transaction(() => {
+        for (const [index, text] of texts.entries()) push.run(done + index + 1, text)
+      })()
+    }
     db.transaction(() => {
       for (const text of texts) actor.send(JSON.parse(text) as { readonly type: 'take'; readonly n: number })
       save.run(JSON.stringify(actor.getPersistedSnapshot()))
@@ -66,7 +70,11 @@ export function queued(directory: string, count: number, changes: 0 | 1): number
   }
   for (let left = count; left > 0;) {
     const rows = due.all() as readonly { readonly sequence: number; readonly message: string }[]
-    if (changes > 0) db.transaction(() => rows.forEach((row) => change.run(row.sequence)))()
+    if (changes > 0) {
+      db.transaction(() => {
+        for (const row of rows) change.run(row.sequence)
+      })()
+    }
     db.transaction(() => {
       for (const { sequence, message } of rows) {
         actor.send(JSON.parse(message) as { readonly type: 'take'; readonly n: number })

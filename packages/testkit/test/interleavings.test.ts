@@ -238,7 +238,7 @@ class Run {
   }
 }
 
-const runs = Number(process.env['BAILIWICK_RUNS'] ?? 1_000)
+const runs = Number(process.env['BAILIWICK_RUNS'] ?? 500)
 
 describe('any interleaving of sends, crashes and restarts', () => {
   test('G3 G5 keeps the order of every stream and has each message take effect once', { timeout: 120_000 }, async () => {

@@ -262,7 +262,7 @@ export function effect<
   }))
 }
 
-/** Takes the effect with this label back, if no attempt has begun. */
+/** Takes the effect with this label back: if no attempt has begun, it is never tried; between two attempts, not again. One that is being tried goes on. */
 export function cancelEffect<
   Context extends MachineContext,
   ExpressionEvent extends EventObject,

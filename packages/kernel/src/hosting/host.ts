@@ -7,7 +7,9 @@
  */
 import type { TimerRestart } from '@bailiwick/store'
 import type { ActorKey } from '../definition/key.ts'
-import type { Wish } from './wish.ts'
+import type { EventLike, Wish } from './wish.ts'
+
+export type { EventLike } from './wish.ts'
 
 /** A timer that the logic wants set or cancelled, in the order in which it said so. */
 export type TimerWish =
@@ -24,11 +26,6 @@ export type TimerWish =
       readonly onRestart?: TimerRestart | undefined
     }
   | { readonly kind: 'cancel'; readonly name: string }
-
-/** An event of the logic. */
-export interface EventLike {
-  readonly type: string
-}
 
 /** What one event led to. Nothing of it has happened yet. */
 export interface Step {

@@ -8,7 +8,11 @@ import type { TimerRestart } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { ActorKey } from '../definition/key.ts'
 import type { Priority } from '../shard/lanes.ts'
-import type { EventLike } from './host.ts'
+
+/** An event of the logic. */
+export interface EventLike {
+  readonly type: string
+}
 
 /** Options of a message to another actor; the same as those of a tell from outside. */
 export interface SendOptions {

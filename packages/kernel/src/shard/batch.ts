@@ -27,7 +27,7 @@ import type {
 import type { FromShardMessage } from '../protocol/from-shard.ts'
 import type { Cell, Waiting } from './cell.ts'
 import type { Detail } from './detail.ts'
-import type { EffectClaim, EffectEnd } from './effects.ts'
+import type { EffectClaim, EffectEnd } from './effect.ts'
 import { encodeOpenCall } from './open-call.ts'
 import type { OpenCall } from './open-call.ts'
 

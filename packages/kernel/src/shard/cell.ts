@@ -5,7 +5,6 @@
  * its parts change it.
  */
 import type { DueTimer, StoredOutcome } from '@bailiwick/store'
-import type { NameFinding } from './natural.ts'
 import type { ActorDefinition, AnyCommand } from '../definition/define-actor.ts'
 import { addressOf } from '../definition/key.ts'
 import type { EventLike, Host, Hosted } from '../hosting/host.ts'
@@ -92,6 +91,9 @@ export type Internal =
   | { readonly tag: 'event'; readonly event: EventLike }
   | { readonly tag: 'tick'; readonly timer: DueTimer; isCancelled: boolean }
   | { readonly tag: 'store' }
+
+/** What the store says about a command's names: that it was handled, or that it takes the place of a dead letter. */
+export type NameFinding = { readonly kind: 'duplicate' } | { readonly kind: 'supersedes'; readonly letter: number } | undefined
 
 /** What the past says about a command: that it was handled, that it failed, that it repeats one; or nothing. */
 export type Past = { readonly kind: 'recorded'; readonly outcome: StoredOutcome } | NameFinding

@@ -5,22 +5,17 @@
  * thread and is touched only between two events of that thread.
  */
 import type { ShardStore } from '@bailiwick/store'
-import type { EffectDefinition } from '../definition/define-effect.ts'
 import { shardClock } from './shard-clock.ts'
 import type { ShardClock } from './shard-clock.ts'
 import type { Clock } from '../seams/seams.ts'
 import { OpenBatch } from './batch.ts'
 import { Cell } from './cell.ts'
 import type { Kind, Waiting } from './cell.ts'
-import { ShardEffects } from './effects.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
-import { Links } from './links.ts'
-import { Overflow } from './overflow.ts'
+import type { EffectsPart, LinksPart, OverflowPart, Parts, SchedulePart, TimersPart } from './parts.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { Residents } from './residents.ts'
-import { Schedule } from './schedule.ts'
-import { ShardTimers } from './timers.ts'
 import { WaitingList } from './waiting-list.ts'
 
 /** A call from outside that waits for a deferred reply. */
@@ -36,7 +31,6 @@ export interface CoreParts {
   readonly store: ShardStore
   readonly clock: Clock
   readonly kinds: readonly Kind[]
-  readonly effects: readonly EffectDefinition[]
   readonly limits: ShardLimits
   readonly gauges: Float64Array
   /** Position of this shard among all. */
@@ -46,8 +40,6 @@ export interface CoreParts {
   readonly random: () => number
   /** Asks for a round of the shard's loop. */
   readonly wake: () => void
-  /** Sends a text to another shard. */
-  readonly post: (peer: number, text: string) => void
   /** Hears of errors that belong to no caller. */
   readonly report: (error: unknown) => void
 }
@@ -67,11 +59,11 @@ export class ShardCore {
   readonly residents: Residents
   readonly ready: ReadyQueue = new ReadyQueue()
   readonly waiting: WaitingList = new WaitingList()
-  readonly timers: ShardTimers
-  readonly schedule: Schedule
-  readonly links: Links
-  readonly effects: ShardEffects
-  readonly overflow: Overflow
+  readonly timers: TimersPart
+  readonly schedule: SchedulePart
+  readonly links: LinksPart
+  readonly effects: EffectsPart
+  readonly overflow: OverflowPart
   /** Calls that follow an actor, by the actor's address. */
   readonly followers: Map<string, Set<number>> = new Map<string, Set<number>>()
   /** Calls from outside that wait for a deferred reply, by open call. */
@@ -86,7 +78,8 @@ export class ShardCore {
   outboxSize = 0
   readonly #kindByType: ReadonlyMap<string, Kind>
 
-  constructor(parts: CoreParts) {
+  /** `make` makes the parts, which keep the core. */
+  constructor(parts: CoreParts, make: (core: ShardCore) => Parts) {
     this.store = parts.store
     this.clock = shardClock(parts.clock)
     this.kinds = parts.kinds
@@ -100,11 +93,12 @@ export class ShardCore {
     this.residents = new Residents(parts.kinds)
     this.batch = new OpenBatch(1, 0, parts.limits.idempotencyRecords)
     this.#kindByType = new Map(parts.kinds.map((kind) => [kind.definition.type, kind]))
-    this.timers = new ShardTimers(this)
-    this.schedule = new Schedule(this)
-    this.links = new Links(this, parts.post)
-    this.effects = new ShardEffects(this, parts.effects)
-    this.overflow = new Overflow(this)
+    const { timers, schedule, links, effects, overflow } = make(this)
+    this.timers = timers
+    this.schedule = schedule
+    this.links = links
+    this.effects = effects
+    this.overflow = overflow
   }
 
   /** Begins the next batch and answers the one that was under way. */

@@ -16,68 +16,18 @@ import type { EffectDefinition, ProbeResult } from '../definition/define-effect.
 import { findJsonFault } from '../definition/json.ts'
 import { addressOf } from '../definition/key.ts'
 import { EffectTimeout, MailboxFull, NotSerializable, UnknownCommand } from '../errors.ts'
-import type { Timer } from '../seams/seams.ts'
 import { Alarm } from './alarm.ts'
 import type { OpenBatch } from './batch.ts'
 import type { ShardCore } from './core.ts'
 import { buryEffect } from './dead-letters.ts'
-import type { Detail, Link } from './detail.ts'
+import type { Detail } from './detail.ts'
+import type { EffectDetail, EffectEnd, EffectPromise, EffectQueue, Run } from './effect.ts'
+import type { EffectsPart } from './parts.ts'
 import { Gauge } from './gauges.ts'
 import { deliver, isOutboxFull, plainError } from './parcels.ts'
 
-/** An effect as a transition or an operator promises it. */
-export interface EffectPromise {
-  readonly name: string
-  readonly type: string
-  readonly key: string
-  readonly idempotencyKey: string
-  readonly label: string | undefined
-  /** The encoded input. */
-  readonly input: string
-  readonly detail: EffectDetail | undefined
-  readonly delayMs: number
-}
-
-/** What an effect carries beside its input. */
-export interface EffectDetail {
-  /** The open call on whose behalf it was promised. */
-  readonly cause?: number
-  readonly chain?: readonly Link[]
-  /** It is not known what the last attempt did. */
-  readonly isUnknown?: true
-}
-
-/** An attempt that begins once its batch is committed. */
-export interface EffectClaim {
-  readonly queue: EffectQueue
-  readonly row: DueEffect
-}
-
-/** How an attempt ended. */
-export interface EffectEnd {
-  readonly queue: EffectQueue
-  readonly row: DueEffect
-  readonly attempt: number
-  readonly result: { readonly output: unknown } | { readonly error: unknown; readonly isLast: boolean; readonly isUnknown: boolean }
-}
-
-/** The effects of one definition. */
-interface EffectQueue {
-  readonly definition: EffectDefinition
-  readonly alarm: Alarm
-  readonly running: Map<number, Run>
-  /** Claimed and not yet committed. */
-  claiming: number
-}
-
-/** An attempt under way. */
-interface Run {
-  readonly abort: AbortController
-  readonly timer: Timer
-}
-
 /** All effects of one shard. */
-export class ShardEffects {
+export class ShardEffects implements EffectsPart {
   readonly #core: ShardCore
   readonly #queues: ReadonlyMap<string, EffectQueue>
   #isClosed = false

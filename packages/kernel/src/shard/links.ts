@@ -19,6 +19,7 @@ import type { BetweenShardsMessage } from '../protocol/between-shards.ts'
 import type { OpenBatch } from './batch.ts'
 import type { ShardCore } from './core.ts'
 import type { Parcel } from './detail.ts'
+import type { LinksPart } from './parts.ts'
 import { Fifo } from './fifo.ts'
 import { admitParcel } from './parcels.ts'
 
@@ -54,7 +55,7 @@ class Peer {
 }
 
 /** All links of one shard. */
-export class Links {
+export class Links implements LinksPart {
   readonly #core: ShardCore
   readonly #post: (peer: number, text: string) => void
   readonly #peers = new Map<number, Peer>()

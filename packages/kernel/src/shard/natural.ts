@@ -11,7 +11,7 @@
  * 1 and 2 are found in memory when a command arrives; 3 and 4 in the store when its turn comes.
  */
 import type { Answer, StoredOutcome } from '@bailiwick/store'
-import type { Cell, Waiting } from './cell.ts'
+import type { Cell, NameFinding, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { decodeDetail, encodeDetail } from './detail.ts'
 import type { Detail } from './detail.ts'
@@ -20,9 +20,6 @@ import type { OpenReply } from './open-call.ts'
 
 /** What arrival under a name led to. */
 export type Named = 'accepted' | 'replaced' | 'duplicate'
-
-/** What the store says about a name. */
-export type NameFinding = { readonly kind: 'duplicate' } | { readonly kind: 'supersedes'; readonly letter: number } | undefined
 
 const DUPLICATE: NameFinding = { kind: 'duplicate' }
 /** Deliveries that one command remembers; what came before them is forgotten. */

@@ -8,6 +8,7 @@ import type { Deadline } from '../deadlines.ts'
 import { refuse } from './answers.ts'
 import type { Cell, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
+import type { OverflowPart } from './parts.ts'
 import { Fifo } from './fifo.ts'
 import { Gauge } from './gauges.ts'
 
@@ -17,7 +18,7 @@ interface Entry extends Deadline {
 }
 
 /** Everything that waits for a place on a shard. */
-export class Overflow {
+export class Overflow implements OverflowPart {
   readonly #core: ShardCore
   readonly #deadlines: Deadlines<Entry>
   readonly #entries = new Map<Waiting, Entry>()

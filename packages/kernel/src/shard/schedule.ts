@@ -9,12 +9,13 @@ import { inboxId } from './commit.ts'
 import type { ShardCore } from './core.ts'
 import { encodeDetail } from './detail.ts'
 import type { Parcel } from './detail.ts'
+import type { SchedulePart } from './parts.ts'
 import { Gauge } from './gauges.ts'
 
 const READ_MAX = 1_000
 
 /** What is to be handled later on one shard. */
-export class Schedule {
+export class Schedule implements SchedulePart {
   readonly #core: ShardCore
   readonly #alarm: Alarm
   /** Sequences that are due and not finished: passed over when the store is read again. */

@@ -30,13 +30,18 @@ import { reservationOf, scopeOf } from './calls.ts'
 import type { Cell, Kind, Past, Waiting } from './cell.ts'
 import { forget, rollBack, seal } from './commit.ts'
 import { ShardCore } from './core.ts'
+import { ShardEffects } from './effects.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
 import { discard, list, replay } from './letters.ts'
+import { Links } from './links.ts'
 import { lookUpName, recordOf } from './natural.ts'
 import { callOfTimer } from './open-call.ts'
+import { Overflow } from './overflow.ts'
 import { answerCaller, plainError } from './parcels.ts'
+import { Schedule } from './schedule.ts'
 import { finish, serveCommand, serveDuplicate, serveEvent, serveInternal, serveRead, serveRecorded, serveReserved } from './service.ts'
+import { ShardTimers } from './timers.ts'
 
 /** How many commands are served between two looks at the clock. */
 const CLOCK_EVERY = 16
@@ -65,9 +70,19 @@ export interface ShardParts {
   readonly report: (error: unknown) => void
 }
 
+/** The parts of a shard as it moves them itself. */
+interface ShardOwnParts {
+  readonly timers: ShardTimers
+  readonly schedule: Schedule
+  readonly links: Links
+  readonly effects: ShardEffects
+  readonly overflow: Overflow
+}
+
 /** One shard with its actors. */
 export class Shard implements HostEvents<Cell> {
   readonly #core: ShardCore
+  readonly #parts: ShardOwnParts
   readonly #transport: Transport
   readonly #scheduler: Scheduler
   readonly #alarms = new Map<string, Timer>()
@@ -82,6 +97,7 @@ export class Shard implements HostEvents<Cell> {
   readonly #posted: { readonly from: number; readonly text: string }[] = []
 
   constructor(parts: ShardParts) {
+    let made: ShardOwnParts | undefined
     const kinds = parts.definitions.map((definition): Kind => ({
       definition,
       commands: [...definition.commands.values()],
@@ -89,12 +105,18 @@ export class Shard implements HostEvents<Cell> {
       isDurable: definition.persist !== 'nothing',
       spareMailboxes: [],
     }))
-    this.#core = new ShardCore({
-      ...parts,
-      kinds,
-      wake: () => this.#wake(),
-      post: (peer, text) => this.#send([[FromShard.post, peer, text]]),
+    this.#core = new ShardCore({ ...parts, kinds, wake: () => this.#wake() }, (core) => {
+      made = {
+        timers: new ShardTimers(core),
+        schedule: new Schedule(core),
+        links: new Links(core, (peer, text) => this.#send([[FromShard.post, peer, text]])),
+        effects: new ShardEffects(core, parts.effects),
+        overflow: new Overflow(core),
+      }
+      return made
     })
+    if (made === undefined) throw new Error('The core has not made its parts.')
+    this.#parts = made
     this.#transport = parts.transport
     this.#scheduler = parts.scheduler
   }
@@ -110,10 +132,10 @@ export class Shard implements HostEvents<Cell> {
     core.deadLetters = recovery.deadLetters
     core.outboxSize = recovery.outboxSize
     for (const row of recovery.inbox) core.count(readmit(core, row) ? Gauge.recovered : Gauge.stranded)
-    core.timers.arm()
-    core.schedule.arm()
-    core.effects.arm()
-    for (const link of recovery.links) await core.links.restore(link)
+    this.#parts.timers.arm()
+    this.#parts.schedule.arm()
+    this.#parts.effects.arm()
+    for (const link of recovery.links) await this.#parts.links.restore(link)
     if (this.#state !== 'recovering') return
     this.#state = 'open'
     this.#every('idle', sweepMsOf(core.kinds), () => this.#passivateIdle())
@@ -127,7 +149,7 @@ export class Shard implements HostEvents<Cell> {
   kill(): void {
     this.#state = 'closed'
     this.#stopAlarms()
-    this.#core.effects.close()
+    this.#parts.effects.close()
     void this.#core.store.close()
   }
 
@@ -174,10 +196,10 @@ export class Shard implements HostEvents<Cell> {
         return
       case ToShard.post:
         if (this.#isCommitting) this.#posted.push({ from: message[1], text: message[2] })
-        else if (this.#fault === undefined) this.#core.links.receive(message[1], message[2])
+        else if (this.#fault === undefined) this.#parts.links.receive(message[1], message[2])
         return
       case ToShard.peerStarted:
-        this.#core.links.resend(message[1])
+        this.#parts.links.resend(message[1])
         return
       case ToShard.listLetters:
       case ToShard.replayLetters:
@@ -270,7 +292,7 @@ export class Shard implements HostEvents<Cell> {
     const internal = cell.held === undefined ? cell.internals?.shift() : undefined
     if (internal === undefined) this.#serveWaiting(cell)
     else serveInternal(core, cell, cell.hosted, internal)
-    if (cell.overflow !== undefined) core.overflow.admit(cell, (waiting) => enter(core, waiting))
+    if (cell.overflow !== undefined) this.#parts.overflow.admit(cell, (waiting) => enter(core, waiting))
     cell.closeMailbox()
     core.residents.touch(cell, core.clock.elapsed())
     core.ready.add(cell)
@@ -375,7 +397,7 @@ export class Shard implements HostEvents<Cell> {
 
   #failActivation(cell: Cell, error: Error): void {
     this.#core.count(Gauge.failed)
-    this.#core.timers.strand(cell)
+    this.#parts.timers.strand(cell)
     cell.internals = undefined
     const waiting = this.#take(cell)
     if (waiting !== undefined) this.#refuseTaken(cell, waiting, error)
@@ -448,12 +470,12 @@ export class Shard implements HostEvents<Cell> {
     this.#send(batch.answers)
     this.#send(batch.volatileAnswers)
     this.#release(batch, () => true)
-    if (batch.timersSet.length > 0 || batch.timersCleared.length > 0) core.timers.arm()
-    core.schedule.settled(batch.accepted, batch.finished)
-    core.links.settled(batch)
-    core.effects.settled(batch)
+    if (batch.timersSet.length > 0 || batch.timersCleared.length > 0) this.#parts.timers.arm()
+    this.#parts.schedule.settled(batch.accepted, batch.finished)
+    this.#parts.links.settled(batch)
+    this.#parts.effects.settled(batch)
     for (const waiting of batch.timerReads) this.#readTimers(waiting)
-    core.overflow.admitAll((waiting) => enter(core, waiting))
+    this.#parts.overflow.admitAll((waiting) => enter(core, waiting))
     this.#takePosted()
     if (batch.hasWrites) this.#measure(batch.commands, core.clock.elapsed() - startedAt)
     this.#passivateSpare()
@@ -482,7 +504,7 @@ export class Shard implements HostEvents<Cell> {
 
   /** Takes what other shards sent during a commit. */
   #takePosted(): void {
-    for (const { from, text } of this.#posted.splice(0)) this.#core.links.receive(from, text)
+    for (const { from, text } of this.#posted.splice(0)) this.#parts.links.receive(from, text)
   }
 
   #release(batch: OpenBatch, isAllowed: (cell: Cell) => boolean): void {
@@ -512,8 +534,8 @@ export class Shard implements HostEvents<Cell> {
       'pause',
       this.#core.clock.setTimer(() => {
         this.#alarms.delete('pause')
-        this.#core.timers.arm()
-        this.#core.effects.arm()
+        this.#parts.timers.arm()
+        this.#parts.effects.arm()
         this.#wake()
       }, this.#pauseMs),
     )
@@ -529,7 +551,7 @@ export class Shard implements HostEvents<Cell> {
     this.#fault = error
     const encoded = encodeError(error)
     const answers: FromShardMessage[] = []
-    for (const waiting of [...this.#core.waiting.drain(), ...this.#core.overflow.drain()]) {
+    for (const waiting of [...this.#core.waiting.drain(), ...this.#parts.overflow.drain()]) {
       waiting.isWithdrawn = true
       if (waiting.call !== 0) answers.push([FromShard.error, waiting.call, encoded])
     }
@@ -537,7 +559,7 @@ export class Shard implements HostEvents<Cell> {
       for (const { call } of awaiting) answers.push([FromShard.error, call, encoded])
     }
     this.#core.awaiting.clear()
-    this.#core.effects.close()
+    this.#parts.effects.close()
     this.#stopAlarms()
     this.#send(answers)
   }
@@ -546,7 +568,7 @@ export class Shard implements HostEvents<Cell> {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#stopAlarms()
-    this.#core.effects.close()
+    this.#parts.effects.close()
     for (const cell of this.#core.residents) forget(this.#core, cell)
     try {
       await this.#core.store.close()
@@ -614,7 +636,7 @@ export class Shard implements HostEvents<Cell> {
   #stopAlarms(): void {
     for (const alarm of this.#alarms.values()) alarm.cancel()
     this.#alarms.clear()
-    const { timers, schedule, overflow } = this.#core
+    const { timers, schedule, overflow } = this.#parts
     timers.close()
     schedule.close()
     overflow.close()

@@ -16,6 +16,7 @@ import type { Timer } from '../seams/seams.ts'
 import { Alarm } from './alarm.ts'
 import type { Cell, Internal } from './cell.ts'
 import type { ShardCore } from './core.ts'
+import type { TimersPart } from './parts.ts'
 import { Gauge } from './gauges.ts'
 
 const TICKS_READ_MAX = 1_000
@@ -23,7 +24,7 @@ const TICKS_READ_MAX = 1_000
 type Tick = Extract<Internal, { tag: 'tick' }>
 
 /** The timers of one shard. */
-export class ShardTimers {
+export class ShardTimers implements TimersPart {
   readonly #core: ShardCore
   readonly #alarm: Alarm
   readonly #queued = new Map<string, Tick>()

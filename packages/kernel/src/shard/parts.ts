@@ -1,0 +1,66 @@
+/** The parts of a shard as those below them see them: what a step may ask of each. */
+import type { EffectDefinition } from '../definition/define-effect.ts'
+import type { TimerWish } from '../hosting/host.ts'
+import type { OpenBatch } from './batch.ts'
+import type { Cell, Internal, Waiting } from './cell.ts'
+import type { Parcel } from './detail.ts'
+import type { EffectPromise } from './effect.ts'
+
+/** Timers of actors. */
+export interface TimersPart {
+  /** Notes what a transition wants. */
+  wish(cell: Cell, wish: TimerWish): void
+  /** Takes a tick that is about to be handled; false if it has become void. */
+  take(tick: Extract<Internal, { tag: 'tick' }>): boolean
+  /** Forgets ticks of an actor that is dropped. */
+  forget(cell: Cell): void
+  /** Takes ticks of an actor up again that has been activated. */
+  revive(cell: Cell): void
+}
+
+/** Commands for later. */
+export interface SchedulePart {
+  /** Accepts a command for later as part of the open batch. */
+  accept(parcel: Parcel): void
+}
+
+/** Messages to other shards. */
+export interface LinksPart {
+  /** Promises a message to a peer, as part of the open batch. */
+  post(peer: number, parcel: Parcel): void
+  /** Gives the messages of a batch their positions. */
+  seal(batch: OpenBatch): void
+  /** Puts deletions into a batch that is committed anyway. */
+  deleteConfirmed(batch: OpenBatch): void
+  /** After a failed commit. */
+  rolledBack(batch: OpenBatch): void
+}
+
+/** Effects on the outside world. */
+export interface EffectsPart {
+  /** How many attempts are under way. */
+  readonly running: number
+  /** The definition of a name, if this shard knows it. */
+  definitionOf(name: string): EffectDefinition | undefined
+  /** Promises an effect as part of the open batch. */
+  promise(promise: EffectPromise): void
+  /** Takes back an actor's effect that is not being tried. */
+  cancel(type: string, key: string, label: string): void
+  /** After a failed commit. */
+  rolledBack(batch: OpenBatch): void
+}
+
+/** Commands that wait for a place. */
+export interface OverflowPart {
+  /** Lets a command wait for a place. */
+  add(waiting: Waiting, waitMs: number): void
+}
+
+/** All of them. */
+export interface Parts {
+  readonly timers: TimersPart
+  readonly schedule: SchedulePart
+  readonly links: LinksPart
+  readonly effects: EffectsPart
+  readonly overflow: OverflowPart
+}
