@@ -3,7 +3,7 @@
  * crashes and a clock that the test moves. No server, no files, no waiting.
  */
 import { nodeSeams, openSystemOn, startInlineThread } from '@bailiwick/kernel/seams'
-import type { InlineThread, Seams, ThreadPlan } from '@bailiwick/kernel/seams'
+import type { InlineThread, Seams, ShardThread, ThreadPlan, Transport } from '@bailiwick/kernel/seams'
 import { createMemoryDisk, openMemoryDirectory, openMemoryShard } from '@bailiwick/store'
 import type { MemoryDisk, ShardStore } from '@bailiwick/store'
 import type { OpenSystemOptions, System } from '@bailiwick/kernel'
@@ -36,6 +36,8 @@ export class TestWorld {
   readonly #random: () => number
   readonly #systems: System[] = []
   #threads: InlineThread[] = []
+  /** Counts processes: one that has died starts no more threads. */
+  #lives = 1
 
   constructor(options: TestWorldOptions = {}) {
     this.clock = new VirtualClock(options.startAt)
@@ -66,6 +68,7 @@ export class TestWorld {
 
   /** Kills the process, as it were: what is not committed is gone, and the system that was open never answers again. */
   crash(): void {
+    this.#lives += 1
     this.disk.crash()
     for (const thread of this.#threads) void thread.terminate()
     this.#threads = []
@@ -88,6 +91,7 @@ export class TestWorld {
 
   #seams(): Seams {
     const { clock } = this
+    const life = this.#lives
     const { scheduler } = nodeSeams
     const openShard = (location: { readonly index: number; readonly ownerEpoch: number }): ShardStore =>
       this.#wrapStore(openMemoryShard(this.disk, location.index, location.ownerEpoch), location.index)
@@ -96,6 +100,7 @@ export class TestWorld {
       scheduler,
       stores: { openShard, openDirectory: () => this.#openDirectory() },
       startThread: (plan: ThreadPlan) => {
+        if (this.#lives !== life) return startNoThread(plan)
         const thread = startInlineThread(plan, {
           clock,
           scheduler,
@@ -118,5 +123,18 @@ export class TestWorld {
       shard: (index) => ({ file: `memory-${index}`, index, ownerEpoch: owned.epoch, synchronous: 'full' }),
       release: () => owned.release(),
     }
+  }
+}
+
+/** What a process that has died gets: a thread that never starts. */
+function startNoThread(plan: ThreadPlan): ShardThread {
+  const never = new Promise<never>(() => undefined)
+  const silent: Transport = { send: () => undefined, poll: () => undefined, onText: () => undefined, close: () => undefined }
+  return {
+    transports: plan.shards.map(() => silent),
+    gauges: plan.shards.map(() => new Float64Array(0)),
+    ready: never,
+    ended: never,
+    terminate: () => Promise.resolve(),
   }
 }

@@ -5,6 +5,11 @@ import { InvalidInput, messageOf } from '../errors.ts'
 import { canonicalJson, findJsonFault } from './json.ts'
 
 const KEY_LENGTH_MAX = 1_024
+const NAME_LENGTH_MAX = 1_024
+/** The last moment that a date can stand for. */
+const MOMENT_MAX = 8.64e15
+/** A hundred thousand years, so that every moment reached by a delay is one that a date can stand for. */
+const DELAY_MAX = 3.2e15
 
 /** Validates the input of a command. Throws `InvalidInput`, naming the field. */
 export function checkInput(operation: string, schema: z.ZodType | undefined, given: unknown): object | null {
@@ -29,7 +34,7 @@ export function checkValue(operation: string, schema: z.ZodType | undefined, giv
 
 /** Checks a key, joining the parts of a compound one. Throws `InvalidInput` where keys have no meaning, or for a bad one. */
 export function checkIdempotencyKey(operation: string, key: unknown, kind: 'command' | 'query', isDurable: boolean): string {
-  const text = Array.isArray(key) ? compound(operation, key) : key
+  const text = Array.isArray(key) ? compound(operation, key) : plain(key)
   if (typeof text !== 'string' || text === '' || text.length > KEY_LENGTH_MAX || !text.isWellFormed()) {
     throw new InvalidInput(operation, 'idempotencyKey', `must be a string of 1 to ${KEY_LENGTH_MAX} characters, or an array of strings`)
   }
@@ -44,24 +49,35 @@ export function fingerprintOfInput(input: object | null): string {
 }
 
 /** The moment before which something is not to be handled, from a delay or a date. Throws `InvalidInput`. */
-export function checkDueAt(operation: string, delayMs: unknown, deliverAt: unknown, now: number): number | undefined {
-  if (delayMs === undefined && deliverAt === undefined) return undefined
-  if (delayMs !== undefined && deliverAt !== undefined) throw new InvalidInput(operation, 'deliverAt', 'cannot be combined with delayMs')
-  if (delayMs !== undefined) {
-    if (typeof delayMs !== 'number' || !Number.isFinite(delayMs) || delayMs < 0) {
-      throw new InvalidInput(operation, 'delayMs', 'must be a number of milliseconds from 0')
-    }
-    return now + Math.ceil(delayMs)
-  }
+export function checkDueAt(operation: string, delayMs: unknown, at: unknown, now: number, atField = 'deliverAt'): number | undefined {
+  if (delayMs === undefined && at === undefined) return undefined
+  if (delayMs !== undefined && at !== undefined) throw new InvalidInput(operation, atField, 'cannot be combined with delayMs')
+  if (delayMs !== undefined) return now + Math.ceil(checkMs(operation, 'delayMs', delayMs, 0))
   // oxlint-disable-next-line eslint/no-restricted-globals -- it recognises a date that was given, and reads no time.
-  const at = deliverAt instanceof Date ? deliverAt.getTime() : deliverAt
-  if (typeof at !== 'number' || !Number.isFinite(at) || at < 0) {
-    throw new InvalidInput(operation, 'deliverAt', 'must be a date, or milliseconds since 1970')
-  }
-  return Math.ceil(at)
+  const moment = at instanceof Date ? at.getTime() : at
+  if (typeof moment === 'number' && moment >= 0 && moment <= MOMENT_MAX) return Math.ceil(moment)
+  throw new InvalidInput(operation, atField, 'must be a date, or milliseconds since 1970')
 }
 
-/** A part that looks like JSON cannot be mistaken for a compound key: the whole is JSON again. */
+/** Checks a length of time in milliseconds. Throws `InvalidInput`. */
+export function checkMs(operation: string, field: string, value: unknown, min: number): number {
+  if (typeof value === 'number' && value >= min && value <= DELAY_MAX) return value
+  throw new InvalidInput(operation, field, `must be a number of milliseconds from ${min}`)
+}
+
+/** Checks a name that a sender gives. Throws `InvalidInput`. */
+export function checkName(operation: string, field: string, name: unknown): string {
+  if (typeof name === 'string' && name !== '' && name.length <= NAME_LENGTH_MAX && name.isWellFormed() && !name.startsWith('\u0000'))
+    return name
+  throw new InvalidInput(operation, field, `must be a string of 1 to ${NAME_LENGTH_MAX} characters`)
+}
+
+/** A plain key that looks like a compound one is written as JSON too, so that the two are never the same. */
+function plain(key: unknown): unknown {
+  return typeof key === 'string' && (key.startsWith('[') || key.startsWith('"')) ? JSON.stringify(key) : key
+}
+
+/** Writes a key with parts as JSON, so that no part can pretend to be several. */
 function compound(operation: string, parts: readonly unknown[]): string {
   if (parts.length === 0 || parts.some((part) => typeof part !== 'string')) {
     throw new InvalidInput(operation, 'idempotencyKey', 'must be a string, or an array of strings that is not empty')

@@ -21,6 +21,7 @@ export const ToShard = {
   listLetters: 9,
   replayLetters: 10,
   discardLetters: 11,
+  withdraw: 12,
 } as const
 
 /** Options of a command that few calls have. */
@@ -75,6 +76,9 @@ export type LettersMessage = readonly [
   limit: number,
 ]
 
+/** The caller of a call that has joined another has left. */
+export type WithdrawMessage = readonly [tag: typeof ToShard.withdraw, call: number]
+
 /** Everything that a shard can be sent. */
 export type ToShardMessage =
   | CommandMessage
@@ -84,6 +88,7 @@ export type ToShardMessage =
   | PostedMessage
   | PeerStartedMessage
   | LettersMessage
+  | WithdrawMessage
 
 /** Many messages as one text. */
 export function encodeToShard(messages: readonly ToShardMessage[]): string {

@@ -14,7 +14,8 @@ import { decodeDetail } from './detail.ts'
 import type { Detail } from './detail.ts'
 import { Gauge } from './gauges.ts'
 import { laneOf } from './lanes.ts'
-import { editNamed } from './natural.ts'
+import { editWaiting, isNamed } from './natural.ts'
+import type { Named } from './natural.ts'
 import { enqueue, refusalOf } from './parcels.ts'
 
 /** Admits a command or a read that a caller sent. */
@@ -64,19 +65,31 @@ export function enter(core: ShardCore, waiting: Waiting): void {
 
 function place(core: ShardCore, waiting: Waiting, extras: Extras | undefined): void {
   const { cell, call } = waiting
-  if (waiting.detail !== undefined) {
-    const named = editNamed(core, waiting)
-    if (named !== 'accepted') {
-      answer(core, cell, call, named)
-      core.wake()
-      return
-    }
+  const named = isNamed(waiting) ? editWaiting(core, waiting) : 'accepted'
+  if (named instanceof Promise) {
+    named.then(
+      (settled) => {
+        settle(core, waiting, extras, settled)
+        core.wake()
+      },
+      (error: unknown) => refuse(core, cell, call, error instanceof Error ? error : new Error(String(error))),
+    )
+  } else settle(core, waiting, extras, named)
+}
+
+/** Places a command that edits no other; answers one that does. */
+function settle(core: ShardCore, waiting: Waiting, extras: Extras | undefined, named: Named): void {
+  const { cell, call } = waiting
+  if (named !== 'accepted') {
+    answer(core, cell, call, named)
+    core.wake()
+    return
   }
   const refusal = refusalOf(core, cell)
   if (refusal === undefined) {
     enter(core, waiting)
   } else if (extras?.waitMs !== undefined && extras.waitMs > 0) {
-    core.overflow.add(waiting, extras.waitMs)
+    core.overflow.add(waiting, refusal, extras.waitMs)
   } else {
     core.count(Gauge.full)
     refuse(core, cell, call, refusal)
@@ -108,7 +121,9 @@ function fromCommand(cell: Cell, message: CommandMessage, now: number): Waiting 
 
 function detailOf({ naturalKey, deliveryId }: Extras): Detail | undefined {
   if (naturalKey === undefined && deliveryId === undefined) return undefined
-  return { ...(naturalKey === undefined ? {} : { naturalKey }), ...(deliveryId === undefined ? {} : { deliveries: [deliveryId] }) }
+  if (deliveryId === undefined) return { naturalKey }
+  // A delivery without a natural key is about itself. No natural key of a sender begins with this character.
+  return { naturalKey: naturalKey ?? `\u0000${deliveryId}`, deliveries: [deliveryId] }
 }
 
 /** Reads wait like a query of normal priority, so that a caller sees what its earlier commands of that priority did. */

@@ -43,6 +43,8 @@ export interface Edit {
   readonly waiting: Waiting
   readonly input: object | null
   readonly detail: Detail | undefined
+  /** The call that made the edit; 0 for an actor. */
+  readonly call: number
 }
 
 /** What becomes of an open call: its row, or none any more. */
@@ -97,8 +99,6 @@ export class OpenBatch implements Batch {
   readonly joined: number[] = []
   /** Tells that arrived since the last commit. */
   readonly tells: Waiting[] = []
-  /** Messages that arrived since then, and whose actor cannot be activated: they are stored for the next start. */
-  readonly stranded: Waiting[] = []
   /** Tells that the batch accepts into the stored inbox. */
   readonly stored: Waiting[] = []
   /** Stored commands that the batch finishes, in the order in which they were served. */

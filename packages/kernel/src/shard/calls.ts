@@ -7,7 +7,7 @@
  */
 import { findJsonFault } from '../definition/json.ts'
 import { checkValue } from '../definition/input.ts'
-import { AskCycle, CommandFailed, CommandInProgress, IdempotencyConflict, MailboxFull, messageOf, NotSerializable } from '../errors.ts'
+import { AskCycle, CommandFailed, IdempotencyConflict, MailboxFull, messageOf, NotSerializable } from '../errors.ts'
 import type { FailWish, ReplyWish } from '../hosting/wish.ts'
 import { FromShard } from '../protocol/from-shard.ts'
 import { answer, refuse } from './answers.ts'
@@ -34,7 +34,15 @@ export interface Behalf {
 export const NOBODY: Behalf = { cause: undefined, chain: [] }
 
 /** How an open reply ends. */
-export type Settlement = { readonly value: unknown } | { readonly error: Error; readonly retryable: boolean }
+export type Settlement =
+  | { readonly value: unknown }
+  | {
+      readonly error: Error
+      /** Whether the error is the answer for as long as records are kept. */
+      readonly isRecorded: boolean
+      /** Whether those who have joined try anew, instead of getting the error. */
+      readonly isTriedAgain: boolean
+    }
 
 /** Opens a call of an actor, with the timer that ends it. */
 export function openCall(core: ShardCore, cell: Cell, call: OpenCall, withinMs: number): void {
@@ -67,6 +75,17 @@ export function awaitReply(core: ShardCore, sequence: number, awaiting: Awaiting
   core.batch.awaited.push({ sequence, call: awaiting.call, cell: awaiting.cell })
 }
 
+/** Lets a call from outside wait no more: its caller has left. */
+export function withdraw(core: ShardCore, call: number): void {
+  for (const [sequence, awaiting] of core.awaiting) {
+    const left = awaiting.filter((one) => one.call !== call)
+    if (left.length === awaiting.length) continue
+    if (left.length === 0) core.awaiting.delete(sequence)
+    else core.awaiting.set(sequence, left)
+    return
+  }
+}
+
 /** The open reply that has reserved the idempotency key of a command, if one has. */
 export function reservationOf(cell: Cell, { idempotency, command }: Waiting): OpenReply | undefined {
   if (idempotency === undefined) return undefined
@@ -83,8 +102,14 @@ export function join(core: ShardCore, reservation: OpenReply, waiting: Waiting):
   if (reservation.idempotency?.fingerprint !== idempotency?.fingerprint) {
     return new IdempotencyConflict(cell.address, command?.name ?? '', key)
   }
-  if (waiting.detail?.caller !== undefined) return new CommandInProgress(cell.address, command?.name ?? '', key)
   core.count(Gauge.replayed)
+  const caller = waiting.detail?.caller
+  if (caller !== undefined) {
+    const changed: OpenReply = { ...reservation, callers: [...reservation.callers, caller] }
+    cell.openCalls?.set(reservation.sequence, changed)
+    core.batch.openCall(core.numberOf(cell), changed, false)
+    return undefined
+  }
   if (waiting.call === 0) return undefined
   if (waiting.tag === 'tell') {
     answer(core, cell, waiting.call, undefined)
@@ -109,7 +134,8 @@ export function meantBy(cell: Cell, wish: ReplyWish | FailWish, { cause }: Behal
   }
   open.sort((left, right) => left.sequence - right.sequence)
   if (wish.all) return open
-  const one = open.find(({ sequence }) => sequence === cause) ?? open[0]
+  // What comes on behalf of a command that is closed by now is late: it must not answer another.
+  const one = cause === undefined ? open[0] : open.find(({ sequence }) => sequence === cause)
   return one === undefined ? [] : [one]
 }
 
@@ -133,19 +159,19 @@ export function settleReply(core: ShardCore, cell: Cell, call: OpenReply, settle
   core.awaiting.delete(call.sequence)
   if ('value' in settlement) {
     recordSettlement(core, cell, call, { value: settlement.value })
-    recordNames(core, cell, call)
+    recordNames(core, cell, call.command, call)
     for (const { call: number } of awaiting) answer(core, cell, number, settlement.value)
-    if (call.caller !== undefined) answerCaller(core, call.caller, { output: settlement.value })
+    for (const caller of call.callers) answerCaller(core, caller, { output: settlement.value })
     return
   }
-  const { error, retryable } = settlement
-  if (!retryable) recordSettlement(core, cell, call, { error: plainError(error) })
+  const { error, isRecorded, isTriedAgain } = settlement
+  if (isRecorded) recordSettlement(core, cell, call, { error: plainError(error) })
   for (const { call: number, cell: waitingCell, waiting } of awaiting) {
-    if (retryable && waiting !== undefined) enqueueAgain(core, waiting)
+    if (isTriedAgain && waiting !== undefined) enqueueAgain(core, waiting)
     else refuse(core, waitingCell, number, error)
   }
-  if (call.caller !== undefined) answerCaller(core, call.caller, { error: plainError(error) })
-  else if (!call.isAsk) buryReply(core, cell, call, error)
+  for (const caller of call.callers) answerCaller(core, caller, { error: plainError(error) })
+  if (call.callers.length === 0 && !call.isAsk) buryReply(core, cell, call, error)
 }
 
 /** The path of the cycle that a command closes if it has to wait, if it does: it was asked, through others, by this very actor, which waits. */

@@ -47,8 +47,10 @@ export interface Waiting {
   sequence: number
   /** True once its caller has been told that it was not accepted. */
   isWithdrawn: boolean
-  /** True once it has been taken from its lane. */
+  /** True while it is not in its lane: it was taken. */
   isServed: boolean
+  /** True once nothing is owed for it any more. */
+  isFinished: boolean
   /** Neighbours in the shard's list of what waits in the lane. */
   older: Waiting | undefined
   newer: Waiting | undefined
@@ -66,7 +68,7 @@ export function waitingOf({
   at,
   sequence,
   detail,
-}: Omit<Waiting, 'isWithdrawn' | 'isServed' | 'older' | 'newer'>): Waiting {
+}: Omit<Waiting, 'isWithdrawn' | 'isServed' | 'isFinished' | 'older' | 'newer'>): Waiting {
   // Written out, because spreading is several times slower and there is one of these for every command.
   return {
     tag,
@@ -81,6 +83,7 @@ export function waitingOf({
     detail,
     isWithdrawn: false,
     isServed: false,
+    isFinished: false,
     older: undefined,
     newer: undefined,
   }
@@ -90,10 +93,15 @@ export function waitingOf({
 export type Internal =
   | { readonly tag: 'event'; readonly event: EventLike }
   | { readonly tag: 'tick'; readonly timer: DueTimer; isCancelled: boolean }
+  /** The tick of a timer that is in memory only; `next` says what becomes of the timer. */
+  | { readonly tag: 'ring'; readonly event: EventLike; isCancelled: boolean; next: (() => void) | undefined }
   | { readonly tag: 'store' }
 
 /** What the store says about a command's names: that it was handled, or that it takes the place of a dead letter. */
-export type NameFinding = { readonly kind: 'duplicate' } | { readonly kind: 'supersedes'; readonly letter: number } | undefined
+export type NameFinding =
+  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'supersedes'; readonly letter: number; readonly deliveries: readonly string[] }
+  | undefined
 
 /** What the past says about a command: that it was handled, that it failed, that it repeats one; or nothing. */
 export type Past = { readonly kind: 'recorded'; readonly outcome: StoredOutcome } | NameFinding
@@ -119,7 +127,7 @@ export class Cell {
   mailbox: Mailbox<Waiting> | undefined = undefined
   internals: Fifo<Internal> | undefined = undefined
   /** Commands that wait for a place in the mailbox. */
-  overflow: Fifo<Waiting> | undefined = undefined
+  overflow: Set<Waiting> | undefined = undefined
   /** Calls that the actor has taken and not answered, or made and not got the answer of; by sequence. */
   openCalls: Map<number, OpenCall> | undefined = undefined
   /** What waits under a name by which it can be edited; by natural key and by delivery. */

@@ -7,9 +7,10 @@
  */
 import type { Batch } from '@bailiwick/store'
 import { NotSerializable, encodeError, messageOf } from '../errors.ts'
+import type { EncodedError } from '../errors.ts'
 import { FromShard } from '../protocol/from-shard.ts'
 import type { OpenBatch } from './batch.ts'
-import type { Cell } from './cell.ts'
+import type { Cell, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { encodeDetail } from './detail.ts'
 import { nameWaiting, unnameWaiting } from './natural.ts'
@@ -17,9 +18,8 @@ import { nameWaiting, unnameWaiting } from './natural.ts'
 /** Fills in the rows of everything that the batch touched. Throws `NotSerializable` if a state cannot be written. */
 export function seal(core: ShardCore, batch: OpenBatch): Batch {
   for (const waiting of batch.tells) {
-    if (!waiting.isServed && !waiting.isWithdrawn) acceptTell(core, batch, waiting)
+    if (!waiting.isFinished && !waiting.isWithdrawn) acceptTell(core, batch, waiting)
   }
-  for (const waiting of batch.stranded) acceptTell(core, batch, waiting)
   core.links.seal(batch)
   batch.settleRows()
   if (batch.deadLetters.length > 0) {
@@ -103,6 +103,7 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   for (const cell of batch.touched) {
     cell.isDirty = false
     if (cell.kind.isDurable) forget(core, cell)
+    core.ready.add(cell)
   }
   for (const waiting of batch.stored) {
     waiting.sequence = 0
@@ -112,6 +113,7 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   }
   for (const waiting of batch.served.toReversed()) {
     waiting.isServed = false
+    waiting.isFinished = false
     waiting.cell.openMailbox().putBack(waiting.lane, waiting)
     core.waiting.add(waiting)
     core.ready.add(waiting.cell)
@@ -122,6 +124,7 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
     waiting.detail = detail
   }
   const encoded = encodeError(error)
+  refuseEditsOf(core, batch.stored, encoded)
   for (const [tag, call] of batch.answers.splice(0)) {
     // A follow that has begun goes on: its next change comes with the next commit.
     const isEnded = tag === FromShard.value || tag === FromShard.error || (tag === FromShard.change && batch.joined.includes(call))
@@ -135,9 +138,19 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
     batch.answers.push([FromShard.error, call, encoded])
   }
   for (const waiting of batch.timerReads) batch.answers.push([FromShard.error, waiting.call, encoded])
+  for (const sequence of batch.deadLettersRemoved) core.leavingLetters.delete(sequence)
   core.effects.rolledBack(batch)
   core.links.rolledBack(batch)
   for (const calls of core.followers.values()) for (const call of batch.joined) calls.delete(call)
+}
+
+/** Edits in the batch under way of commands that were not accepted after all are not accepted either. */
+function refuseEditsOf(core: ShardCore, withdrawn: readonly Waiting[], encoded: EncodedError): void {
+  const { edits, answers } = core.batch
+  if (edits.length === 0) return
+  const gone = new Set(withdrawn)
+  const calls = new Set(edits.filter(({ waiting }) => gone.has(waiting)).map(({ call }) => call))
+  for (const [index, [, call]] of answers.entries()) if (calls.has(call)) answers[index] = [FromShard.error, call, encoded]
 }
 
 /** Empties a cell: the actor is read from the store when its next command is served. */

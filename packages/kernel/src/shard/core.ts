@@ -4,7 +4,8 @@
  * The shard owns it; admission, activation, service and timers each change their part of it. All of it belongs to one
  * thread and is touched only between two events of that thread.
  */
-import type { ShardStore } from '@bailiwick/store'
+import { StoreUnavailable } from '@bailiwick/store'
+import type { Answer, ShardStore } from '@bailiwick/store'
 import { shardClock } from './shard-clock.ts'
 import type { ShardClock } from './shard-clock.ts'
 import type { Clock } from '../seams/seams.ts'
@@ -17,6 +18,8 @@ import type { EffectsPart, LinksPart, OverflowPart, Parts, SchedulePart, TimersP
 import { ReadyQueue } from './ready-queue.ts'
 import { Residents } from './residents.ts'
 import { WaitingList } from './waiting-list.ts'
+
+const READ_TRIES = 100
 
 /** A call from outside that waits for a deferred reply. */
 export interface Awaiting {
@@ -69,9 +72,13 @@ export class ShardCore {
   /** Calls from outside that wait for a deferred reply, by open call. */
   readonly awaiting: Map<number, Awaiting[]> = new Map<number, Awaiting[]>()
   batch: OpenBatch
+  /** The batch whose commit is under way. */
+  committing: OpenBatch | undefined = undefined
   nextActorNumber = 1
   nextSequence = 1
   nextTimerGeneration = 1
+  /** Dead letters that a batch takes out, until it is committed or has failed. */
+  readonly leavingLetters: Set<number> = new Set<number>()
   /** Dead letters in the store. */
   deadLetters = 0
   /** Effects and messages to other shards in the store. */
@@ -106,6 +113,19 @@ export class ShardCore {
     const { batch } = this
     this.batch = new OpenBatch(batch.id + 1, batch.at, this.limits.idempotencyRecords)
     return batch
+  }
+
+  /**
+   * Reads the store until no commit has begun or ended meanwhile, so that the answer fits the batches in memory. Rejects
+   * with `StoreUnavailable` if that never happens.
+   */
+  async readSteady<T>(read: () => Answer<T>): Promise<T> {
+    for (let tries = 0; tries < READ_TRIES; tries += 1) {
+      const { batch, committing } = this
+      const found = await read()
+      if (this.batch === batch && this.committing === committing) return found
+    }
+    throw new StoreUnavailable('busy', 'it changed whenever it was read')
   }
 
   /** The kind with a type's name, if this shard knows it. */

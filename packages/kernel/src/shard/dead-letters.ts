@@ -8,6 +8,7 @@ import { encodeError } from '../errors.ts'
 import { outcomeOf } from '../outcomes.ts'
 import type { ShardCore } from './core.ts'
 import type { Detail, Parcel } from './detail.ts'
+import type { EffectDetail } from './effect.ts'
 import { Gauge } from './gauges.ts'
 
 /** An effect that was given up, as far as it takes to promise it again. */
@@ -19,13 +20,20 @@ export interface EffectLetter {
   readonly label: string | undefined
   readonly input: unknown
   readonly attempts: number
+  readonly behalf: EffectDetail | undefined
 }
 
 /** What a letter keeps beside its columns. */
 export interface LetterDetail extends Detail {
   readonly lane?: number
   readonly idempotency?: { readonly key: string; readonly fingerprint: string }
-  readonly effect?: { readonly idempotencyKey: string; readonly label?: string; readonly attempts: number }
+  readonly effect?: {
+    readonly idempotencyKey: string
+    readonly label?: string
+    readonly attempts: number
+    /** The command on whose behalf it was promised. */
+    readonly behalf?: EffectDetail
+  }
 }
 
 /** Keeps a message that could not be handled. Those of actors without a store are only counted. */
@@ -42,8 +50,10 @@ export function bury(core: ShardCore, parcel: Parcel, error: unknown): void {
 
 /** Keeps an effect that was given up. */
 export function buryEffect(core: ShardCore, effect: EffectLetter, error: unknown): void {
-  const { name, idempotencyKey, type, key, label, input, attempts } = effect
-  const detail: LetterDetail = { effect: { idempotencyKey, ...(label === undefined ? {} : { label }), attempts } }
+  const { name, idempotencyKey, type, key, label, input, attempts, behalf } = effect
+  const detail: LetterDetail = {
+    effect: { idempotencyKey, ...(label === undefined ? {} : { label }), attempts, ...(behalf === undefined ? {} : { behalf }) },
+  }
   keep(core, { type, key, command: name, input, naturalKey: undefined, detail }, error)
 }
 

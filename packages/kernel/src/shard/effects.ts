@@ -12,7 +12,7 @@
  * A result that comes after its attempt has ended (out of time, or the shard is gone) is dropped and counted.
  */
 import type { DueEffect } from '@bailiwick/store'
-import type { EffectDefinition, ProbeResult } from '../definition/define-effect.ts'
+import type { EffectAttempt, EffectDefinition, ProbeResult } from '../definition/define-effect.ts'
 import { findJsonFault } from '../definition/json.ts'
 import { addressOf } from '../definition/key.ts'
 import { EffectTimeout, MailboxFull, NotSerializable, UnknownCommand } from '../errors.ts'
@@ -60,7 +60,7 @@ export class ShardEffects implements EffectsPart {
         : undefined
       : new UnknownCommand(addressOf(type, key), name)
     if (full !== undefined) {
-      buryEffect(core, { name, idempotencyKey, type, key, label, input: JSON.parse(input), attempts: 0 }, full)
+      buryEffect(core, { name, idempotencyKey, type, key, label, input: JSON.parse(input), attempts: 0, behalf: detail }, full)
       this.#tell(type, key, `${name}.failed`, detail, { error: plainError(full), idempotencyKey, attempts: 0, ...named(label) })
       return
     }
@@ -101,6 +101,10 @@ export class ShardEffects implements EffectsPart {
 
   /** After a commit: claimed attempts begin, and new effects are looked at. */
   settled(batch: OpenBatch): void {
+    for (const { result } of batch.ends) {
+      if ('output' in result) this.#core.count(Gauge.effectsDone)
+      else if (result.isLast) this.#core.count(Gauge.effectsFailed)
+    }
     for (const { queue, row } of batch.claims.values()) {
       queue.claiming -= 1
       this.#begin(queue, row)
@@ -154,17 +158,13 @@ export class ShardEffects implements EffectsPart {
     const core = this.#core
     const free = freeOf(queue)
     if (free <= 0) return
-    const { batch } = core
-    const rows = await core.store.dueEffects(queue.definition.name, core.clock.wall(), free + batch.claims.size)
-    // The store was asked outside of the batch: what the open batch has taken back, or claimed already, does not count.
-    if (core.batch !== batch) {
-      core.wake()
-      queue.alarm.arm()
-      return
-    }
+    const limit = free + core.batch.claims.size + (core.committing?.claims.size ?? 0)
+    const rows = await core.readSteady(() => core.store.dueEffects(queue.definition.name, core.clock.wall(), limit))
+    // The store was asked outside of the batches: what they have taken back, or claimed already, does not count.
+    const { batch, committing } = core
     for (const row of rows) {
       if (freeOf(queue) <= 0 || this.#isClosed) break
-      if (batch.claims.has(row.sequence) || isTakenBack(batch, row)) continue
+      if (isSpokenFor(batch, row) || (committing !== undefined && isSpokenFor(committing, row))) continue
       batch.claims.set(row.sequence, { queue, row })
       queue.claiming += 1
     }
@@ -183,13 +183,18 @@ export class ShardEffects implements EffectsPart {
     }, definition.timeoutMs)
     const run: Run = { abort, timer }
     running.set(row.sequence, run)
-    perform(definition, row, attempt, abort.signal).then(
-      (output) => this.#end(run, { queue, row, attempt, result: { output } }),
-      (error: unknown) => {
-        const isLast = attempt >= definition.retry.maxAttempts || isFinal(error)
-        this.#end(run, { queue, row, attempt, result: { error, isLast, isUnknown: false } })
-      },
-    )
+    const isProbed = definition.probe !== undefined && isUnknown(row)
+    const end = (isStillUnknown: boolean) => (error: unknown) => {
+      const isLast = attempt >= definition.retry.maxAttempts || isFinal(error)
+      this.#end(run, { queue, row, attempt, result: { error, isLast, isUnknown: isStillUnknown } })
+    }
+    const done = (output: unknown): void => this.#end(run, { queue, row, attempt, result: { output } })
+    const perform = (): void => void attemptOf(definition, row, attempt, abort.signal).then(done, end(false))
+    if (!isProbed) perform()
+    else {
+      // As long as the probe does not answer, it is not known what the last attempt did.
+      probeOf(definition, row, attempt, abort.signal).then((found) => (found.done ? done(found.output) : perform()), end(true))
+    }
   }
 
   #end(run: Run, end: EffectEnd): void {
@@ -214,13 +219,13 @@ export class ShardEffects implements EffectsPart {
     core.wake()
     const ending = { idempotencyKey, attempts: attempt, ...named(label) }
     if ('output' in result) {
-      core.count(Gauge.effectsDone)
       core.batch.effectsSettled.push(sequence)
       this.#tell(type, key, `${name}.done`, detail, { output: result.output, ...ending })
       return
     }
     if (!result.isLast) {
-      const next: EffectDetail = { ...detail, ...(result.isUnknown ? { isUnknown: true as const } : {}) }
+      const { isUnknown: _before, ...kept } = detail ?? {}
+      const next: EffectDetail = result.isUnknown ? { ...kept, isUnknown: true } : kept
       core.batch.effectsDelayed.push({
         sequence,
         dueAt: core.clock.wall() + backoffOf(retry.backoff, attempt, core.random()),
@@ -228,9 +233,12 @@ export class ShardEffects implements EffectsPart {
       })
       return
     }
-    core.count(Gauge.effectsFailed)
     core.batch.effectsSettled.push(sequence)
-    buryEffect(core, { name, idempotencyKey, type, key, label, input: JSON.parse(row.input), attempts: attempt }, result.error)
+    buryEffect(
+      core,
+      { name, idempotencyKey, type, key, label, input: JSON.parse(row.input), attempts: attempt, behalf: detail },
+      result.error,
+    )
     this.#tell(type, key, `${name}.failed`, detail, { error: plainError(result.error), ...ending })
   }
 
@@ -244,14 +252,19 @@ export class ShardEffects implements EffectsPart {
   }
 }
 
-/** One attempt: a probe where the last one's end is unknown, then the effect itself. */
-async function perform(definition: EffectDefinition, row: DueEffect, attempt: number, signal: AbortSignal): Promise<unknown> {
-  const given = { input: JSON.parse(row.input) as never, idempotencyKey: row.idempotencyKey, attempt, signal } // Checked by the definition's schema.
-  if (definition.probe !== undefined && isUnknown(row)) {
-    const found = (await definition.probe(given)) as ProbeResult<unknown>
-    if (found.done) return checked(definition, found.output)
-  }
-  return checked(definition, await definition.run(given))
+/** Performs the effect once. */
+async function attemptOf(definition: EffectDefinition, row: DueEffect, attempt: number, signal: AbortSignal): Promise<unknown> {
+  return checked(definition, await definition.run(givenOf(row, attempt, signal)))
+}
+
+/** Asks whether the last attempt took effect. */
+async function probeOf(definition: EffectDefinition, row: DueEffect, attempt: number, signal: AbortSignal): Promise<ProbeResult<unknown>> {
+  const found = (await definition.probe?.(givenOf(row, attempt, signal))) as ProbeResult<unknown> | undefined // As its type says.
+  return found?.done === true ? { done: true, output: checked(definition, found.output) } : { done: false }
+}
+
+function givenOf({ input, idempotencyKey }: DueEffect, attempt: number, signal: AbortSignal): EffectAttempt<never> {
+  return { input: JSON.parse(input) as never, idempotencyKey, attempt, signal } // Checked by the definition's schema.
 }
 
 function checked(definition: EffectDefinition, output: unknown): unknown {
@@ -280,7 +293,9 @@ function freeOf({ definition, running, claiming }: EffectQueue): number {
   return definition.concurrency - running.size - claiming
 }
 
-function isTakenBack(batch: OpenBatch, row: DueEffect): boolean {
+/** Whether a batch has claimed an effect already, or has taken it back. */
+function isSpokenFor(batch: OpenBatch, row: DueEffect): boolean {
+  if (batch.claims.has(row.sequence)) return true
   return batch.effectsCancelled.some(({ type, key, label }) => row.label === label && row.key === key && row.type === type)
 }
 

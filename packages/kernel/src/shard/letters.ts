@@ -29,25 +29,31 @@ export function list(core: ShardCore, filter: DeadLetterFilter, limit: number): 
 /** Sends the messages of the letters that match again, and takes the letters out, in one commit. Answers how many. */
 export function replay(core: ShardCore, letters: readonly DeadLetter[]): number {
   // The oldest first, as they were sent.
-  const waiting = letters.toReversed().filter(({ sequence }) => !core.batch.deadLettersRemoved.includes(sequence))
+  const waiting = letters.toReversed().filter(({ sequence }) => !core.leavingLetters.has(sequence))
   for (const letter of waiting) replayOne(core, letter)
   return waiting.length
 }
 
 /** Takes the letters that match out. Answers how many. */
 export function discard(core: ShardCore, letters: readonly DeadLetter[]): number {
-  const waiting = letters.filter(({ sequence }) => !core.batch.deadLettersRemoved.includes(sequence))
-  for (const { sequence } of waiting) core.batch.deadLettersRemoved.push(sequence)
+  const waiting = letters.filter(({ sequence }) => !core.leavingLetters.has(sequence))
+  for (const { sequence } of waiting) takeOut(core, sequence)
   return waiting.length
 }
 
+/** Takes a letter out as part of the open batch. */
+export function takeOut(core: ShardCore, sequence: number): void {
+  core.leavingLetters.add(sequence)
+  core.batch.deadLettersRemoved.push(sequence)
+}
+
 function replayOne(core: ShardCore, letter: DeadLetter): void {
-  core.batch.deadLettersRemoved.push(letter.sequence)
+  takeOut(core, letter.sequence)
   const { lane, idempotency, effect, ...detail } = detailOf(letter)
   const { type, key, command } = letter
   if (effect !== undefined) {
-    const { idempotencyKey, label } = effect
-    core.effects.promise({ name: command, type, key, idempotencyKey, label, input: letter.input, detail: undefined, delayMs: 0 })
+    const { idempotencyKey, label, behalf } = effect
+    core.effects.promise({ name: command, type, key, idempotencyKey, label, input: letter.input, detail: behalf, delayMs: 0 })
     return
   }
   const input = JSON.parse(letter.input) as object | null // Written by `bury`.

@@ -1,6 +1,6 @@
 /**
  * Commands with a name of their sender's: a natural key, which says what the command is about, and delivery ids, which say
- * which deliveries it stands for.
+ * which deliveries it stands for. Names count for one command of one actor.
  *
  * 1. Waiting: a new delivery under the same natural key replaces the input and keeps the place; a delivery that is known
  *    changes nothing, so that an old one never overwrites a newer.
@@ -8,7 +8,8 @@
  * 3. Failed (a dead letter): a new delivery takes the letter's place; a known one changes nothing.
  * 4. Handled: everything under the name is ignored for as long as idempotency records are kept.
  *
- * 1 and 2 are found in memory when a command arrives; 3 and 4 in the store when its turn comes.
+ * 1 is found in memory when a command arrives, with a look into the store for deliveries that an edit must not repeat; the
+ * others when its turn comes and its actor is in memory.
  */
 import type { Answer, StoredOutcome } from '@bailiwick/store'
 import type { Cell, NameFinding, Waiting } from './cell.ts'
@@ -21,32 +22,36 @@ import type { OpenReply } from './open-call.ts'
 /** What arrival under a name led to. */
 export type Named = 'accepted' | 'replaced' | 'duplicate'
 
+/** The names of a command. */
+type Names = Pick<Detail, 'naturalKey' | 'deliveries'>
+
 const DUPLICATE: NameFinding = { kind: 'duplicate' }
-/** Deliveries that one command remembers; what came before them is forgotten. */
+/** Deliveries that a command keeps with it; those before them become records of their own. */
 const DELIVERIES_MAX = 100
 
-/** Lets an arriving command replace one of the same name that waits or is being worked on. `accepted` if there is none. */
-export function editNamed(core: ShardCore, arriving: Waiting): Named {
+/** Whether a command has names. */
+export function isNamed(waiting: Waiting): boolean {
+  return waiting.detail?.naturalKey !== undefined
+}
+
+/** Lets an arriving command replace one of the same name that waits. `accepted` if there is none. */
+export function editWaiting(core: ShardCore, arriving: Waiting): Answer<Named> {
+  const detail = arriving.detail ?? {}
+  const found = waitingUnder(arriving)
+  if (found === undefined) return 'accepted'
+  if (!isNews(found.detail, detail)) return duplicate(core)
+  // What failed, or was replaced long ago, is known to the store only.
+  const past = lookUpDeliveries(core, arriving)
+  return past instanceof Promise ? past.then((known) => editFound(core, arriving, known)) : editFound(core, arriving, past)
+}
+
+/** Lets a command replace the input of the one that is being worked on under its name. `accepted` if there is none. */
+export function editOpen(core: ShardCore, arriving: Waiting): Named {
   const { cell, detail } = arriving
-  if (detail?.naturalKey === undefined && detail?.deliveries === undefined) return 'accepted'
-  const found = namesOf(detail)
-    .map((name) => cell.named?.get(name))
-    .find((waiting) => waiting?.isWithdrawn === false)
-  if (found !== undefined) {
-    if (!isNews(found.detail, detail)) return duplicate(core)
-    core.batch.edits.push({ waiting: found, input: found.input, detail: found.detail })
-    found.input = arriving.input
-    found.detail = merged(found.detail, detail)
-    nameWaiting(found)
-    if (found.sequence !== 0) {
-      core.batch.inboxChanges.push({ sequence: found.sequence, input: JSON.stringify(found.input), detail: encodeDetail(found.detail) })
-    }
-    return 'replaced'
-  }
-  const open = openUnder(cell, detail)
-  if (open === undefined) return 'accepted'
+  const open = detail === undefined ? undefined : openUnder(cell, arriving.command?.name, detail)
+  if (open === undefined || detail === undefined) return 'accepted'
   if (!isNews(open, detail)) return duplicate(core)
-  const changed: OpenReply = { ...open, input: arriving.input, deliveries: merged(open, detail).deliveries }
+  const changed: OpenReply = { ...open, input: arriving.input, deliveries: merge(core, arriving, open, detail).deliveries }
   cell.openCalls?.set(open.sequence, changed)
   core.batch.touch(cell)
   core.batch.openCall(core.numberOf(cell), changed, false)
@@ -55,52 +60,39 @@ export function editNamed(core: ShardCore, arriving: Waiting): Named {
 
 /** Makes a waiting command findable by its names. */
 export function nameWaiting(waiting: Waiting): void {
-  const { cell, detail } = waiting
-  if (detail?.naturalKey === undefined && detail?.deliveries === undefined) return
-  cell.named ??= new Map()
-  for (const name of namesOf(detail)) cell.named.set(name, waiting)
+  if (!isNamed(waiting)) return
+  waiting.cell.named ??= new Map()
+  for (const name of namesOf(waiting)) waiting.cell.named.set(name, waiting)
 }
 
 /** Forgets the names of a command that waits no more. */
 export function unnameWaiting(waiting: Waiting): void {
   const { named } = waiting.cell
-  if (named === undefined || waiting.detail === undefined) return
-  for (const name of namesOf(waiting.detail)) if (named.get(name) === waiting) named.delete(name)
+  if (named === undefined || !isNamed(waiting)) return
+  for (const name of namesOf(waiting)) if (named.get(name) === waiting) named.delete(name)
   if (named.size === 0) waiting.cell.named = undefined
 }
 
 /** Whether a command has been handled, or has failed, under the names of this one. */
 export function lookUpName(core: ShardCore, waiting: Waiting): Answer<NameFinding> {
-  const { detail } = waiting
-  if (detail?.naturalKey === undefined && detail?.deliveries === undefined) return undefined
-  const { type, key } = actorOf(waiting.cell)
-  const names: readonly (readonly [scope: string, name: string])[] = [
-    ...(detail.naturalKey === undefined ? [] : [[scopeOf('natural', type, key), detail.naturalKey] as const]),
-    ...(detail.deliveries ?? []).map((delivery) => [scopeOf('delivery', type, key), delivery] as const),
-  ]
-  return lookUpFrom(core, waiting, detail, names)
-}
-
-/** Looks up one name after the other; goes on with promises only where the store answers with one. */
-function lookUpFrom(
-  core: ShardCore,
-  waiting: Waiting,
-  detail: Detail,
-  [next, ...rest]: readonly (readonly [scope: string, name: string])[],
-): Answer<NameFinding> {
-  if (next === undefined) return lookUpLetter(core, waiting, detail)
-  const record = recordOf(core, ...next)
+  const { naturalKey } = waiting.detail ?? {}
+  if (naturalKey === undefined) return undefined
+  const record = recordOf(core, scopeOf('natural', waiting), naturalKey)
   const judge = (found: StoredOutcome | undefined): Answer<NameFinding> =>
-    found === undefined ? lookUpFrom(core, waiting, detail, rest) : DUPLICATE
+    found === undefined ? lookUpDeliveries(core, waiting) : DUPLICATE
   return record instanceof Promise ? record.then(judge) : judge(record)
 }
 
+/** Gives a command that takes the place of a dead letter the letter's deliveries too: they are known from now on. */
+export function inherit(core: ShardCore, waiting: Waiting, deliveries: readonly string[]): void {
+  waiting.detail = merge(core, waiting, { deliveries }, waiting.detail ?? {}, waiting.detail)
+}
+
 /** Records that a command has been handled, under its names. */
-export function recordNames(core: ShardCore, cell: Cell, names: Pick<Detail, 'naturalKey' | 'deliveries'> | undefined): void {
-  if (names?.naturalKey === undefined && names?.deliveries === undefined) return
-  const { type, key } = actorOf(cell)
-  if (names.naturalKey !== undefined) recordName(core, scopeOf('natural', type, key), names.naturalKey)
-  for (const delivery of names.deliveries ?? []) recordName(core, scopeOf('delivery', type, key), delivery)
+export function recordNames(core: ShardCore, cell: Cell, command: string, names: Names | undefined): void {
+  if (names?.naturalKey === undefined) return
+  recordName(core, scopeFor('natural', cell, command), names.naturalKey)
+  for (const delivery of names.deliveries ?? []) recordName(core, scopeFor('delivery', cell, command), delivery)
 }
 
 /** The recorded outcome under a scope and key, from the open batch or the store. */
@@ -108,33 +100,74 @@ export function recordOf(core: ShardCore, scope: string, key: string): Answer<St
   return core.batch.recorded.get(`${scope}${key}`) ?? core.store.outcome(scope, key, core.batch.at)
 }
 
-function lookUpLetter(core: ShardCore, waiting: Waiting, detail: Detail): Answer<NameFinding> {
-  const { naturalKey } = detail
+function waitingUnder(arriving: Waiting): Waiting | undefined {
+  for (const name of namesOf(arriving)) {
+    const found = arriving.cell.named?.get(name)
+    if (found !== undefined && found !== arriving && !found.isWithdrawn && !found.isFinished) return found
+  }
+  return undefined
+}
+
+function editFound(core: ShardCore, arriving: Waiting, past: NameFinding): Named {
+  const found = waitingUnder(arriving)
+  if (found === undefined) return 'accepted'
+  const detail = arriving.detail ?? {}
+  if (past?.kind === 'duplicate' || !isNews(found.detail, detail)) return duplicate(core)
+  core.batch.edits.push({ waiting: found, input: found.input, detail: found.detail, call: arriving.call })
+  found.input = arriving.input
+  found.detail = merge(core, arriving, found.detail ?? {}, detail, found.detail)
+  nameWaiting(found)
+  if (found.sequence !== 0) {
+    core.batch.inboxChanges.push({ sequence: found.sequence, input: JSON.stringify(found.input), detail: encodeDetail(found.detail) })
+  }
+  return 'replaced'
+}
+
+/** Whether a delivery is known to the store: recorded by itself, or with a dead letter under the same natural key. */
+function lookUpDeliveries(core: ShardCore, waiting: Waiting): Answer<NameFinding> {
+  const [delivery] = waiting.detail?.deliveries ?? []
+  const record = delivery === undefined ? undefined : recordOf(core, scopeOf('delivery', waiting), delivery)
+  const judge = (found: StoredOutcome | undefined): Answer<NameFinding> => (found === undefined ? lookUpLetter(core, waiting) : DUPLICATE)
+  return record instanceof Promise ? record.then(judge) : judge(record)
+}
+
+function lookUpLetter(core: ShardCore, waiting: Waiting): Answer<NameFinding> {
+  const { naturalKey } = waiting.detail ?? {}
+  const command = waiting.command?.name ?? ''
   if (naturalKey === undefined) return undefined
   const { type, key } = actorOf(waiting.cell)
-  const inBatch = core.batch.deadLetters.find((letter) => letter.type === type && letter.key === key && letter.naturalKey === naturalKey)
+  const filter = { type, key, command, naturalKey }
   const judge = (letter: { readonly sequence: number; readonly detail: string } | undefined): NameFinding => {
-    if (letter === undefined || core.batch.deadLettersRemoved.includes(letter.sequence)) return undefined
-    return isNews(decodeDetail(letter.detail), detail) ? { kind: 'supersedes', letter: letter.sequence } : DUPLICATE
+    if (letter === undefined || core.leavingLetters.has(letter.sequence)) return undefined
+    const known = decodeDetail(letter.detail)
+    if (!isNews(known, waiting.detail ?? {})) return DUPLICATE
+    return { kind: 'supersedes', letter: letter.sequence, deliveries: known?.deliveries ?? [] }
   }
+  const inBatch = core.batch.deadLetters.findLast(
+    (letter) => letter.type === type && letter.key === key && letter.command === command && letter.naturalKey === naturalKey,
+  )
   if (inBatch !== undefined) return judge(inBatch)
-  const found = core.store.deadLetters({ type, key, naturalKey }, 1)
+  const found = core.store.deadLetters(filter, 1)
   return found instanceof Promise ? found.then(([letter]) => judge(letter)) : judge(found[0])
 }
 
 /** Whether an arriving delivery says something new. Without a delivery id every arrival does. */
-function isNews(known: Pick<Detail, 'deliveries'> | undefined, arriving: Detail): boolean {
+function isNews(known: Names | undefined, arriving: Names): boolean {
   return arriving.deliveries === undefined || !arriving.deliveries.some((delivery) => known?.deliveries?.includes(delivery) === true)
 }
 
-function merged(known: Pick<Detail, 'deliveries'> | undefined, arriving: Detail): Detail {
-  const deliveries = [...(known?.deliveries ?? []), ...(arriving.deliveries ?? [])].slice(-DELIVERIES_MAX)
-  return deliveries.length === 0 ? { ...known } : { ...known, deliveries }
+/** Adds deliveries to those that are known. What is too much for a command to carry is recorded by itself. */
+function merge(core: ShardCore, named: Waiting, known: Names, arriving: Names, rest: Detail = {}): Detail {
+  const deliveries = [...new Set([...(known.deliveries ?? []), ...(arriving.deliveries ?? [])])]
+  for (const delivery of deliveries.splice(0, Math.max(0, deliveries.length - DELIVERIES_MAX))) {
+    recordName(core, scopeOf('delivery', named), delivery)
+  }
+  return deliveries.length === 0 ? rest : { ...rest, deliveries }
 }
 
-function openUnder(cell: Cell, { naturalKey, deliveries }: Detail): OpenReply | undefined {
+function openUnder(cell: Cell, command: string | undefined, { naturalKey, deliveries }: Names): OpenReply | undefined {
   for (const call of cell.openCalls?.values() ?? []) {
-    if (call.kind !== 'reply') continue
+    if (call.kind !== 'reply' || call.command !== command) continue
     if (naturalKey !== undefined && call.naturalKey === naturalKey) return call
     if (deliveries?.some((delivery) => call.deliveries?.includes(delivery) === true) === true) return call
   }
@@ -146,12 +179,23 @@ function duplicate(core: ShardCore): Named {
   return 'duplicate'
 }
 
-function namesOf({ naturalKey, deliveries }: Pick<Detail, 'naturalKey' | 'deliveries'>): readonly string[] {
-  return [...(naturalKey === undefined ? [] : [`natural ${naturalKey}`]), ...(deliveries ?? []).map((delivery) => `delivery ${delivery}`)]
+function namesOf({ command, detail }: Waiting): readonly string[] {
+  const { naturalKey, deliveries } = detail ?? {}
+  const name = command?.name ?? ''
+  return [
+    ...(naturalKey === undefined ? [] : [`natural ${name} ${naturalKey}`]),
+    ...(deliveries ?? []).map((delivery) => `delivery ${name} ${delivery}`),
+  ]
 }
 
-function scopeOf(kind: 'natural' | 'delivery', type: string, key: string): string {
-  return JSON.stringify([kind, type, key, null])
+function scopeOf(kind: 'natural' | 'delivery', { cell, command }: Waiting): string {
+  return scopeFor(kind, cell, command?.name ?? '')
+}
+
+/** Different from the scope of a key, which has three parts. */
+function scopeFor(kind: 'natural' | 'delivery', cell: Cell, command: string): string {
+  const { type, key } = actorOf(cell)
+  return JSON.stringify([kind, type, key, command])
 }
 
 function actorOf(cell: Cell): { readonly type: string; readonly key: string } {
@@ -160,8 +204,8 @@ function actorOf(cell: Cell): { readonly type: string; readonly key: string } {
 
 function recordName(core: ShardCore, scope: string, key: string): void {
   const { batch, limits } = core
-  const record = { fingerprint: '', outcome: '{}', expiresAt: batch.at + limits.idempotencyTtlMs }
   if (batch.recorded.has(`${scope}${key}`)) return
+  const record = { fingerprint: '', outcome: '{}', expiresAt: batch.at + limits.idempotencyTtlMs }
   batch.outcomes.push({ scope, key, ...record })
   batch.recorded.set(`${scope}${key}`, record)
 }

@@ -16,8 +16,8 @@ export interface OpenReply {
   readonly lane: Lane
   /** The command's input; an edit replaces it, and it is what is tried again after a failure. */
   readonly input: object | null
-  /** The actor that awaits the answer. */
-  readonly caller?: Caller | undefined
+  /** The actors that await the answer. */
+  readonly callers: readonly Caller[]
   /** The asks that led to it, without itself. */
   readonly chain?: readonly Link[] | undefined
   readonly idempotency?: { readonly key: string; readonly fingerprint: string } | undefined

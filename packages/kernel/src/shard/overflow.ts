@@ -1,20 +1,23 @@
 /**
- * Commands whose sender chose to wait for a place in a full mailbox. They get it in the order in which they came, before
- * anybody who comes later, or `MailboxFull` when their time is over.
+ * Commands whose sender chose to wait for a place. They get it in the order in which they came, before anybody who comes
+ * later, or `MailboxFull` when their time is over. Who was refused by the shard waits in one line for all actors; who was
+ * refused by a mailbox waits at that actor.
  */
-import { MailboxFull } from '../errors.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { Deadline } from '../deadlines.ts'
+import type { MailboxFull } from '../errors.ts'
 import { refuse } from './answers.ts'
 import type { Cell, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
-import type { OverflowPart } from './parts.ts'
-import { Fifo } from './fifo.ts'
 import { Gauge } from './gauges.ts'
+import { nameWaiting, unnameWaiting } from './natural.ts'
+import type { OverflowPart } from './parts.ts'
 
 /** A command with the end of its patience. */
 interface Entry extends Deadline {
   readonly waiting: Waiting
+  /** What it was refused with, and is again if it waits in vain. */
+  readonly refusal: MailboxFull
 }
 
 /** Everything that waits for a place on a shard. */
@@ -22,43 +25,47 @@ export class Overflow implements OverflowPart {
   readonly #core: ShardCore
   readonly #deadlines: Deadlines<Entry>
   readonly #entries = new Map<Waiting, Entry>()
+  /** Those who wait for the shard. */
+  readonly #line = new Set<Waiting>()
 
   constructor(core: ShardCore) {
     this.#core = core
     this.#deadlines = new Deadlines(core.clock, (entry) => this.#expire(entry))
   }
 
-  /** Lets a command wait for a place. */
-  add(waiting: Waiting, waitMs: number): void {
-    const { cell } = waiting
-    cell.overflow ??= new Fifo<Waiting>()
-    cell.overflow.push(waiting)
-    const entry: Entry = { waiting, dueAt: 0, durationMs: 0, earlier: undefined, later: undefined }
+  get isShardAwaited(): boolean {
+    return this.#line.size > 0
+  }
+
+  add(waiting: Waiting, refusal: MailboxFull, waitMs: number): void {
+    if (refusal.scope === 'shard') this.#line.add(waiting)
+    else joinLineOf(waiting)
+    nameWaiting(waiting)
+    const entry: Entry = { waiting, refusal, dueAt: 0, durationMs: 0, earlier: undefined, later: undefined }
     this.#entries.set(waiting, entry)
     this.#deadlines.add(entry, waitMs)
   }
 
-  /** Gives free places of a mailbox to those who wait for one; `enter` puts a command in. */
+  /** Gives free places to those who wait for one, on the shard and at an actor that was just served; `enter` puts a command in. */
   admit(cell: Cell, enter: (waiting: Waiting) => void): void {
-    const { limits, waiting } = this.#core
-    while (cell.overflow !== undefined && cell.mailbox?.isFull !== true && waiting.size < limits.waitingCommands) {
-      const next = cell.overflow.shift()
-      if (next === undefined) cell.overflow = undefined
-      else if (this.#forget(next)) enter(next)
+    for (const waiting of this.#line) {
+      if (this.#isShardFull) return
+      this.#line.delete(waiting)
+      if (isFull(waiting.cell)) joinLineOf(waiting)
+      else this.#enter(waiting, enter)
+    }
+    for (const waiting of cell.overflow ?? []) {
+      if (this.#isShardFull || cell.mailbox?.isFull === true) return
+      leaveLineOf(waiting)
+      this.#enter(waiting, enter)
     }
   }
 
   /** Everybody who waits for a place, who then waits no more. */
   drain(): readonly Waiting[] {
     const drained = [...this.#entries.keys()]
-    this.#entries.clear()
+    for (const waiting of drained) this.#forget(waiting)
     return drained
-  }
-
-  /** Gives places to those who wait because the whole shard was full. */
-  admitAll(enter: (waiting: Waiting) => void): void {
-    if (this.#entries.size === 0) return
-    for (const cell of new Set([...this.#entries.keys()].map((waiting) => waiting.cell))) this.admit(cell, enter)
   }
 
   /** Stops waiting. */
@@ -66,21 +73,46 @@ export class Overflow implements OverflowPart {
     this.#deadlines.close()
   }
 
-  #forget(waiting: Waiting): boolean {
+  get #isShardFull(): boolean {
+    return this.#core.waiting.size >= this.#core.limits.waitingCommands
+  }
+
+  #enter(waiting: Waiting, enter: (waiting: Waiting) => void): void {
+    this.#forget(waiting)
+    enter(waiting)
+  }
+
+  #forget(waiting: Waiting): void {
     const entry = this.#entries.get(waiting)
-    if (entry === undefined) return false
+    if (entry === undefined) return
     this.#entries.delete(waiting)
     this.#deadlines.delete(entry)
-    return true
+    this.#line.delete(waiting)
+    leaveLineOf(waiting)
   }
 
   #expire(entry: Entry): void {
-    const { waiting } = entry
+    const { waiting, refusal } = entry
     this.#forget(waiting)
+    unnameWaiting(waiting)
     waiting.isWithdrawn = true
-    const { cell, call } = waiting
     this.#core.count(Gauge.full)
-    refuse(this.#core, cell, call, new MailboxFull(cell.address, 'mailbox', cell.kind.definition.mailbox.capacity))
+    refuse(this.#core, waiting.cell, waiting.call, refusal)
     this.#core.wake()
   }
+}
+
+function isFull(cell: Cell): boolean {
+  return cell.mailbox?.isFull === true || (cell.overflow?.size ?? 0) > 0
+}
+
+function joinLineOf(waiting: Waiting): void {
+  waiting.cell.overflow ??= new Set()
+  waiting.cell.overflow.add(waiting)
+}
+
+function leaveLineOf(waiting: Waiting): void {
+  const { overflow } = waiting.cell
+  overflow?.delete(waiting)
+  if (overflow?.size === 0) waiting.cell.overflow = undefined
 }

@@ -12,7 +12,7 @@ import { bury } from './dead-letters.ts'
 import type { Caller, Parcel } from './detail.ts'
 import { Gauge } from './gauges.ts'
 import type { Lane } from './lanes.ts'
-import { editNamed, nameWaiting } from './natural.ts'
+import { nameWaiting } from './natural.ts'
 
 /** Sends a message on its way as part of the open batch. */
 export function deliver(core: ShardCore, parcel: Parcel): void {
@@ -59,16 +59,16 @@ export function admitParcel(core: ShardCore, parcel: Parcel): void {
     refuseParcel(core, parcel, refusal)
     return
   }
-  if (editNamed(core, waiting) !== 'accepted') return
   enqueue(core, waiting)
   core.batch.tells.push(waiting)
 }
 
 /** Why a command finds no place now, if it finds none. */
 export function refusalOf(core: ShardCore, cell: Cell): MailboxFull | undefined {
-  if (core.waiting.size >= core.limits.waitingCommands) return new MailboxFull(cell.address, 'shard', core.limits.waitingCommands)
-  const { capacity } = cell.kind.definition.mailbox
   // Those who wait for a place go first.
+  if (core.waiting.size >= core.limits.waitingCommands || core.overflow.isShardAwaited)
+    return new MailboxFull(cell.address, 'shard', core.limits.waitingCommands)
+  const { capacity } = cell.kind.definition.mailbox
   const isFull = (cell.overflow !== undefined && cell.overflow.size > 0) || cell.mailbox?.isFull === true
   return isFull ? new MailboxFull(cell.address, 'mailbox', capacity) : undefined
 }

@@ -1,5 +1,6 @@
 /** The parts of a shard as those below them see them: what a step may ask of each. */
 import type { EffectDefinition } from '../definition/define-effect.ts'
+import type { MailboxFull } from '../errors.ts'
 import type { TimerWish } from '../hosting/host.ts'
 import type { OpenBatch } from './batch.ts'
 import type { Cell, Internal, Waiting } from './cell.ts'
@@ -52,8 +53,10 @@ export interface EffectsPart {
 
 /** Commands that wait for a place. */
 export interface OverflowPart {
-  /** Lets a command wait for a place. */
-  add(waiting: Waiting, waitMs: number): void
+  /** Whether anybody waits for a place on the shard. */
+  readonly isShardAwaited: boolean
+  /** Lets a command wait for a place, which it was refused. */
+  add(waiting: Waiting, refusal: MailboxFull, waitMs: number): void
 }
 
 /** All of them. */

@@ -124,6 +124,7 @@ function isIdle(cell: Cell): boolean {
   return (
     !cell.hasWork &&
     (cell.mailbox?.size ?? 0) === 0 &&
+    cell.overflow === undefined &&
     !cell.isWaiting &&
     !cell.isDirty &&
     cell.hosted?.isBusy !== true &&

@@ -68,7 +68,9 @@ export class Schedule implements SchedulePart {
 
   async #readDue(): Promise<void> {
     const core = this.#core
-    for (const row of await core.store.dueCommands(core.clock.wall(), READ_MAX + this.#queued.size)) {
+    // What is being finished by a commit under way is still in the list of what is queued.
+    const rows = await core.readSteady(() => core.store.dueCommands(core.clock.wall(), READ_MAX + this.#queued.size))
+    for (const row of rows) {
       if (this.#queued.has(row.sequence)) continue
       this.#queued.add(row.sequence)
       if (!readmit(core, row)) core.count(Gauge.stranded)

@@ -39,7 +39,7 @@ import type { ShardCore } from './core.ts'
 import { bury } from './dead-letters.ts'
 import type { Link } from './detail.ts'
 import { Gauge } from './gauges.ts'
-import { recordNames, unnameWaiting } from './natural.ts'
+import { editOpen, recordNames, unnameWaiting } from './natural.ts'
 import { callOfTimer } from './open-call.ts'
 import type { OpenReply } from './open-call.ts'
 import { answerCaller, plainError } from './parcels.ts'
@@ -99,6 +99,15 @@ export function serveReserved(core: ShardCore, cell: Cell, waiting: Waiting, res
   if (error !== undefined) settleError(core, cell, waiting, error)
 }
 
+/** Lets a command edit the one that is being worked on under its name, if there is one; answers whether there was. */
+export function serveEdit(core: ShardCore, cell: Cell, waiting: Waiting): boolean {
+  const named = editOpen(core, waiting)
+  if (named === 'accepted') return false
+  finish(core, waiting)
+  answer(core, cell, waiting.call, named)
+  return true
+}
+
 /** Serves a command or query for the first time. */
 export function serveCommand(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): void {
   const { command } = waiting
@@ -135,7 +144,7 @@ function serveImmediate(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Wa
   if (waiting.idempotency !== undefined) {
     recordOutcome(core, scopeOf(cell, waiting.command?.name ?? ''), waiting.idempotency, { value: reply })
   }
-  recordNames(core, cell, waiting.detail)
+  recordNames(core, cell, waiting.command?.name ?? '', waiting.detail)
   settleValue(core, cell, waiting, reply)
 }
 
@@ -153,13 +162,14 @@ function serveDeferred(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Wai
   const sequence = core.takeSequence()
   const isAsk = waiting.tag === 'ask'
   const { caller, chain, from, naturalKey, deliveries } = detail ?? {}
+  const callers = caller === undefined ? [] : [caller]
   const call: OpenReply = {
     kind: 'reply',
     sequence,
     command: name,
     lane,
     input,
-    caller,
+    callers,
     chain,
     idempotency,
     from,
@@ -189,6 +199,10 @@ function postpone(core: ShardCore, cell: Cell, waiting: Waiting): void {
 /** Handles what comes from inside an actor. What the state does not take is dropped, as XState does. */
 export function serveInternal(core: ShardCore, cell: Cell, hosted: Hosted, internal: Internal): void {
   if (internal.tag === 'tick' && !core.timers.take(internal)) return
+  if (internal.tag === 'ring') {
+    if (internal.isCancelled) return
+    internal.next?.()
+  }
   core.batch.touch(cell)
   try {
     if (internal.tag === 'store') {
@@ -242,7 +256,8 @@ function expireCall(core: ShardCore, cell: Cell, hosted: Hosted, sequence: numbe
   if (call === undefined) return
   if (call.kind === 'reply') {
     const withinMs = cell.kind.definition.commands.get(call.command)?.replyWithinMs ?? 0
-    settleReply(core, cell, call, { error: new ReplyOverdue(cell.address, call.command, withinMs), retryable: true })
+    const error = new ReplyOverdue(cell.address, call.command, withinMs)
+    settleReply(core, cell, call, { error, isRecorded: false, isTriedAgain: false })
     return
   }
   closeCall(core, cell, sequence)
@@ -377,6 +392,7 @@ function checkChildren(cell: Cell, hosted: Hosted): void {
 
 /** Notes that a command waits no more; the stored one is finished. */
 export function finish(core: ShardCore, waiting: Waiting): void {
+  waiting.isFinished = true
   if (waiting.detail !== undefined) unnameWaiting(waiting)
   if (waiting.sequence === 0) return
   core.batch.finished.push(waiting.sequence)

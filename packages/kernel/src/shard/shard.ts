@@ -26,21 +26,31 @@ import { install } from './activation.ts'
 import { admit, enter, readmit } from './admission.ts'
 import { refuse } from './answers.ts'
 import type { OpenBatch } from './batch.ts'
-import { reservationOf, scopeOf } from './calls.ts'
+import { reservationOf, scopeOf, withdraw } from './calls.ts'
 import type { Cell, Kind, Past, Waiting } from './cell.ts'
 import { forget, rollBack, seal } from './commit.ts'
 import { ShardCore } from './core.ts'
 import { ShardEffects } from './effects.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
-import { discard, list, replay } from './letters.ts'
+import { discard, list, replay, takeOut } from './letters.ts'
 import { Links } from './links.ts'
-import { lookUpName, recordOf } from './natural.ts'
+import { inherit, lookUpName, recordOf } from './natural.ts'
 import { callOfTimer } from './open-call.ts'
 import { Overflow } from './overflow.ts'
 import { answerCaller, plainError } from './parcels.ts'
 import { Schedule } from './schedule.ts'
-import { finish, serveCommand, serveDuplicate, serveEvent, serveInternal, serveRead, serveRecorded, serveReserved } from './service.ts'
+import {
+  finish,
+  serveCommand,
+  serveDuplicate,
+  serveEdit,
+  serveEvent,
+  serveInternal,
+  serveRead,
+  serveRecorded,
+  serveReserved,
+} from './service.ts'
 import { ShardTimers } from './timers.ts'
 
 /** How many commands are served between two looks at the clock. */
@@ -206,6 +216,9 @@ export class Shard implements HostEvents<Cell> {
       case ToShard.discardLetters:
         this.#serveLetters(message)
         return
+      case ToShard.withdraw:
+        withdraw(this.#core, message[1])
+        return
       case ToShard.ask:
       case ToShard.tell:
       case ToShard.snapshot:
@@ -240,7 +253,7 @@ export class Shard implements HostEvents<Cell> {
 
   /** Fills and commits a batch. True if the commit takes its time. */
   #serveBatch(): boolean {
-    if (this.#alarms.has('pause')) {
+    if (this.#alarms.has('pause') || this.#fault !== undefined) {
       // While the store is away nothing is served; what is refused on arrival is still answered.
       this.#flushRefusals()
       return false
@@ -277,7 +290,7 @@ export class Shard implements HostEvents<Cell> {
         send([FromShard.value, call, await list(core, filter, limit)])
         return
       }
-      const letters = await core.store.deadLetters(filter, limit)
+      const letters = await core.readSteady(() => core.store.deadLetters(filter, limit))
       const count = tag === ToShard.replayLetters ? replay(core, letters) : discard(core, letters)
       core.batch.answers.push([FromShard.value, call, count])
       this.#wake()
@@ -292,7 +305,9 @@ export class Shard implements HostEvents<Cell> {
     const internal = cell.held === undefined ? cell.internals?.shift() : undefined
     if (internal === undefined) this.#serveWaiting(cell)
     else serveInternal(core, cell, cell.hosted, internal)
-    if (cell.overflow !== undefined) this.#parts.overflow.admit(cell, (waiting) => enter(core, waiting))
+    if (cell.overflow !== undefined || this.#parts.overflow.isShardAwaited) {
+      this.#parts.overflow.admit(cell, (waiting) => enter(core, waiting))
+    }
     cell.closeMailbox()
     core.residents.touch(cell, core.clock.elapsed())
     core.ready.add(cell)
@@ -322,6 +337,7 @@ export class Shard implements HostEvents<Cell> {
       serveReserved(core, cell, waiting, reservation)
       return
     }
+    if (serveEdit(core, cell, waiting)) return
     const past = held === undefined ? this.#lookUp(cell, waiting) : held.past
     if (past !== 'later') this.#servePast(cell, hosted, waiting, past)
   }
@@ -337,7 +353,10 @@ export class Shard implements HostEvents<Cell> {
       serveDuplicate(core, cell, waiting)
       return
     }
-    if (past?.kind === 'supersedes') core.batch.deadLettersRemoved.push(past.letter)
+    if (past?.kind === 'supersedes') {
+      takeOut(core, past.letter)
+      inherit(core, waiting, past.deliveries)
+    }
     serveCommand(core, cell, hosted, waiting)
   }
 
@@ -409,9 +428,10 @@ export class Shard implements HostEvents<Cell> {
     const core = this.#core
     const caller = waiting.detail?.caller
     if (waiting.call !== 0) {
+      waiting.isWithdrawn = true
       refuse(core, cell, waiting.call, error)
     } else if (caller === undefined) {
-      if (waiting.sequence === 0) core.batch.stranded.push(waiting)
+      // Nothing is settled: if it is not stored yet, its batch stores it.
       core.count(Gauge.stranded)
     } else {
       finish(core, waiting)
@@ -445,10 +465,17 @@ export class Shard implements HostEvents<Cell> {
         return false
       }
       this.#isCommitting = true
+      core.committing = batch
       committed
         .then(
-          (report) => this.#settle(batch, startedAt, report),
-          (error: unknown) => this.#fail(batch, asError(error)),
+          (report) => {
+            core.committing = undefined
+            this.#settle(batch, startedAt, report)
+          },
+          (error: unknown) => {
+            core.committing = undefined
+            this.#fail(batch, asError(error))
+          },
         )
         .finally(() => {
           this.#isCommitting = false
@@ -475,7 +502,6 @@ export class Shard implements HostEvents<Cell> {
     this.#parts.links.settled(batch)
     this.#parts.effects.settled(batch)
     for (const waiting of batch.timerReads) this.#readTimers(waiting)
-    this.#parts.overflow.admitAll((waiting) => enter(core, waiting))
     this.#takePosted()
     if (batch.hasWrites) this.#measure(batch.commands, core.clock.elapsed() - startedAt)
     this.#passivateSpare()
@@ -487,6 +513,7 @@ export class Shard implements HostEvents<Cell> {
     const core = this.#core
     core.deadLetters += batch.deadLetters.length - batch.deadLettersRemoved.length - batch.deadLettersTrimmed
     core.count(Gauge.deadLettersLost, batch.deadLettersTrimmed)
+    for (const sequence of batch.deadLettersRemoved) core.leavingLetters.delete(sequence)
     core.outboxSize += batch.outbox.length + batch.effects.length - batch.effectsSettled.length - (report?.effectsCancelled ?? 0)
   }
 
@@ -515,6 +542,8 @@ export class Shard implements HostEvents<Cell> {
 
   #fail(batch: OpenBatch, error: Error): void {
     const core = this.#core
+    // From here on nothing is committed, whatever the way back brings up.
+    if (!isPassing(error)) this.#fault = error
     rollBack(core, batch, error)
     this.#send(batch.answers)
     this.#send(batch.volatileAnswers)
@@ -541,9 +570,13 @@ export class Shard implements HostEvents<Cell> {
     )
   }
 
+  /** While nothing is committed, only what is refused may be said. */
   #flushRefusals(): void {
-    this.#send(this.#core.batch.answers.splice(0))
-    this.#send(this.#core.batch.volatileAnswers.splice(0))
+    const { batch } = this.#core
+    const answers = batch.answers.splice(0)
+    batch.answers.push(...answers.filter(([tag]) => tag !== FromShard.error))
+    this.#send(answers.filter(([tag]) => tag === FromShard.error))
+    this.#send(batch.volatileAnswers.splice(0))
   }
 
   /** Stops serving for good: everything that waits is answered with the reason. */
@@ -561,6 +594,10 @@ export class Shard implements HostEvents<Cell> {
     this.#core.awaiting.clear()
     this.#parts.effects.close()
     this.#stopAlarms()
+    // What the open batch holds will not be committed any more.
+    const open = this.#core.nextBatch()
+    rollBack(this.#core, open, error)
+    answers.push(...open.answers, ...open.volatileAnswers)
     this.#send(answers)
   }
 

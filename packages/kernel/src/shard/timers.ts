@@ -22,6 +22,7 @@ import { Gauge } from './gauges.ts'
 const TICKS_READ_MAX = 1_000
 
 type Tick = Extract<Internal, { tag: 'tick' }>
+type VolatileTick = Extract<Internal, { tag: 'ring' }>
 
 /** The timers of one shard. */
 export class ShardTimers implements TimersPart {
@@ -100,9 +101,9 @@ export class ShardTimers implements TimersPart {
   }
 
   async #readDue(): Promise<void> {
-    for (const timer of await this.#core.store.dueTimers(this.#core.clock.wall(), TICKS_READ_MAX + this.#stranded.size)) {
-      this.#queue(timer)
-    }
+    const core = this.#core
+    const limit = TICKS_READ_MAX + this.#stranded.size
+    for (const timer of await core.readSteady(() => core.store.dueTimers(core.clock.wall(), limit))) this.#queue(timer)
     this.arm()
   }
 
@@ -110,6 +111,8 @@ export class ShardTimers implements TimersPart {
     const core = this.#core
     const id = timerId(timer.actor, timer.name)
     if (this.#queued.has(id) || this.#stranded.has(settingId(timer))) return
+    // What a batch that is not in the store yet has cancelled or set anew must not come back.
+    if (core.batch.timers.has(id) || core.committing?.timers.has(id) === true) return
     const kind = core.kindOf(timer.type)
     if (kind === undefined) {
       this.#strand(timer)
@@ -184,12 +187,20 @@ export class ShardTimers implements TimersPart {
 
   #startVolatile(cell: Cell, name: string, event: EventLike, delayMs: number, everyMs: number): void {
     cell.timers ??= new Map<string, Timer>()
+    // The tick is the timer until it is handled, so that a cancel finds it in the queue as well.
+    const tick: VolatileTick = { tag: 'ring', event, isCancelled: false, next: undefined }
     const fire = (): void => {
-      cell.timers?.delete(name)
-      if (everyMs !== 0) this.#startVolatile(cell, name, event, Math.abs(everyMs), everyMs)
-      this.#deliver(cell, { tag: 'event', event })
+      if (everyMs === 0) tick.next = () => cell.timers?.delete(name)
+      else tick.next = () => this.#startVolatile(cell, name, event, Math.abs(everyMs), everyMs)
+      this.#deliver(cell, tick)
     }
-    cell.timers.set(name, this.#core.clock.setTimer(fire, Math.max(0, delayMs)))
+    const timer = this.#core.clock.setTimer(fire, Math.max(0, delayMs))
+    cell.timers.set(name, {
+      cancel: () => {
+        tick.isCancelled = true
+        timer.cancel()
+      },
+    })
   }
 }
 

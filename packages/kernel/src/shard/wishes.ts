@@ -6,14 +6,14 @@
  * failure.
  */
 import { createHash } from 'node:crypto'
-import { checkDueAt, checkIdempotencyKey, checkInput, checkValue, fingerprintOfInput } from '../definition/input.ts'
+import { checkDueAt, checkIdempotencyKey, checkInput, checkMs, checkName, checkValue, fingerprintOfInput } from '../definition/input.ts'
 import { addressOf, encodeKey } from '../definition/key.ts'
 import { CommandFailed, InvalidInput } from '../errors.ts'
 import type { TimerWish } from '../hosting/host.ts'
 import type { EffectWish, FailWish, ReplyWish, RequestWish, SetTimerWish, TellWish, Wish } from '../hosting/wish.ts'
 import { answerCaller, deliver, plainError } from './parcels.ts'
 import { checkReply, meantBy, openCall, repetitionOf, settleReply } from './calls.ts'
-import type { Behalf } from './calls.ts'
+import type { Behalf, Settlement } from './calls.ts'
 import type { Cell } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import type { Parcel } from './detail.ts'
@@ -32,6 +32,8 @@ export type CheckedWish =
 
 const REQUEST_TIMEOUT_MS = 30_000
 const CHAIN_MAX = 64
+const REPEATS: ReadonlySet<unknown> = new Set([undefined, 'fixed-rate', 'fixed-delay'])
+const RESTARTS: ReadonlySet<unknown> = new Set([undefined, 'deadline', 'remaining', 'restart'])
 const NONE: readonly CheckedWish[] = []
 const TIMER_NAME_MAX = 200
 
@@ -58,7 +60,7 @@ function checkWish(core: ShardCore, cell: Cell, wish: Wish): CheckedWish | undef
     case 'effect':
       return checkEffect(core, wish)
     case 'cancel-effect':
-      return { kind: 'cancel-effect', label: wish.label }
+      return { kind: 'cancel-effect', label: checkName('cancelEffect', 'label', wish.label) }
     case 'set-timer':
       return { kind: 'timer', timer: checkTimer(core, wish) }
     case 'cancel-timer':
@@ -136,9 +138,7 @@ function checkSend(core: ShardCore, cell: Cell, wish: TellWish | RequestWish): P
 function checkRequest(core: ShardCore, cell: Cell, wish: RequestWish): CheckedWish {
   const operation = `request of ${cell.address}`
   const parcel = checkSend(core, cell, wish)
-  const timeoutMs = wish.timeoutMs ?? REQUEST_TIMEOUT_MS
-  if (!(Number.isFinite(timeoutMs) && timeoutMs > 0))
-    throw new InvalidInput(operation, 'timeoutMs', 'must be a positive number of milliseconds')
+  const timeoutMs = checkMs(operation, 'timeoutMs', wish.timeoutMs ?? REQUEST_TIMEOUT_MS, 1)
   for (const field of ['onDone', 'onError'] as const) {
     if (typeof wish[field] !== 'string' || wish[field] === '') throw new InvalidInput(operation, field, 'must be the type of an event')
   }
@@ -149,8 +149,9 @@ function checkEffect(core: ShardCore, wish: EffectWish): CheckedWish {
   const operation = `effect ${wish.name}`
   const definition = core.effects.definitionOf(wish.name)
   if (definition === undefined) throw new InvalidInput(operation, 'name', 'is not among the effects that the system was opened with')
-  const delayMs = wish.delayMs ?? 0
-  if (!(Number.isFinite(delayMs) && delayMs >= 0)) throw new InvalidInput(operation, 'delayMs', 'must be a number of milliseconds from 0')
+  const delayMs = checkMs(operation, 'delayMs', wish.delayMs ?? 0, 0)
+  if (wish.label !== undefined) checkName(operation, 'label', wish.label)
+  if (wish.idempotencyKey !== undefined) checkName(operation, 'idempotencyKey', wish.idempotencyKey)
   return {
     kind: 'effect',
     wish,
@@ -163,14 +164,14 @@ function checkTimer(core: ShardCore, wish: SetTimerWish): TimerWish {
   const name = checkTimerName(wish.name)
   const operation = `setTimer ${name}`
   const { everyMs, repeat, event } = wish
-  if (everyMs !== undefined && !(Number.isFinite(everyMs) && everyMs >= 1)) {
-    throw new InvalidInput(operation, 'everyMs', 'must be a number of milliseconds from 1')
-  }
+  if (everyMs !== undefined) checkMs(operation, 'everyMs', everyMs, 1)
   if (repeat !== undefined && everyMs === undefined) throw new InvalidInput(operation, 'repeat', 'needs everyMs')
-  if (typeof event.type !== 'string' || event.type === '') throw new InvalidInput(operation, 'event', 'must have a type')
+  if (!REPEATS.has(repeat)) throw new InvalidInput(operation, 'repeat', 'must be "fixed-rate" or "fixed-delay"')
+  if (!RESTARTS.has(wish.onRestart)) throw new InvalidInput(operation, 'onRestart', 'must be "deadline", "remaining" or "restart"')
+  if (!isEvent(event)) throw new InvalidInput(operation, 'event', 'must be an event, or the type of one')
   const delayMs = wish.delayMs ?? (wish.at === undefined ? everyMs : undefined)
   const now = core.clock.wall()
-  const at = checkDueAt(operation, delayMs, wish.at, now)
+  const at = checkDueAt(operation, delayMs, wish.at, now, 'at')
   if (at === undefined) throw new InvalidInput(operation, 'delayMs', 'must say when: delayMs, at or everyMs')
   const everyWhole = everyMs === undefined ? 0 : Math.ceil(everyMs)
   return {
@@ -182,6 +183,11 @@ function checkTimer(core: ShardCore, wish: SetTimerWish): TimerWish {
     everyMs: repeat === 'fixed-delay' ? -everyWhole : everyWhole,
     onRestart: wish.onRestart,
   }
+}
+
+/** What a machine states as an event, whose types it may have got around. */
+function isEvent(event: unknown): boolean {
+  return typeof event === 'object' && event !== null && 'type' in event && typeof event.type === 'string' && event.type !== ''
 }
 
 function checkTimerName(name: unknown): string {
@@ -216,15 +222,11 @@ function performReply(core: ShardCore, cell: Cell, wish: ReplyWish, behalf: Beha
 }
 
 /** A reply that cannot be given fails the command, with what the machine has done in place. */
-function replyTo(
-  cell: Cell,
-  command: string,
-  value: unknown,
-): { readonly value: unknown } | { readonly error: Error; readonly retryable: boolean } {
+function replyTo(cell: Cell, command: string, value: unknown): Settlement {
   try {
     return { value: checkReply(cell, command, value) }
   } catch (error) {
-    return { error: error instanceof Error ? error : new Error(String(error)), retryable: false }
+    return { error: error instanceof Error ? error : new Error(String(error)), isRecorded: true, isTriedAgain: false }
   }
 }
 
@@ -233,7 +235,11 @@ function performFail(core: ShardCore, cell: Cell, wish: FailWish, behalf: Behalf
   const meant = meantBy(cell, wish, behalf)
   if (meant.length === 0) core.count(Gauge.lateResults)
   for (const call of meant) {
-    settleReply(core, cell, call, { error: new CommandFailed(cell.address, call.command, message, { retryable }), retryable })
+    settleReply(core, cell, call, {
+      error: new CommandFailed(cell.address, call.command, message, { retryable }),
+      isRecorded: !retryable,
+      isTriedAgain: retryable,
+    })
   }
 }
 

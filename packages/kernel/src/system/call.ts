@@ -3,7 +3,7 @@
  * a key gets the fingerprint of what it stands for. Whatever is wrong is found here, before anything is sent.
  */
 import type { AnyCommand } from '../definition/define-actor.ts'
-import { checkDueAt, checkIdempotencyKey, checkInput, fingerprintOfInput } from '../definition/input.ts'
+import { checkDueAt, checkIdempotencyKey, checkInput, checkMs, checkName, fingerprintOfInput } from '../definition/input.ts'
 import { InvalidInput } from '../errors.ts'
 import type { Extras } from '../protocol/to-shard.ts'
 import { laneOf, PRIORITIES } from '../shard/lanes.ts'
@@ -56,7 +56,6 @@ export interface CheckedCall {
   readonly extras: Extras | undefined
 }
 
-const NAME_LENGTH_MAX = 1_024
 const NO_OPTIONS: TellOptions = {}
 
 /** Checks a call. Throws `InvalidInput`, naming the field. */
@@ -102,9 +101,7 @@ function extrasOf(operation: string, isDurable: boolean, isTell: boolean, option
     deliveryId === undefined
   )
     return undefined
-  if (waitForRoomMs !== undefined && !(Number.isFinite(waitForRoomMs) && waitForRoomMs >= 0)) {
-    throw new InvalidInput(operation, 'waitForRoomMs', 'must be a number of milliseconds from 0')
-  }
+  if (waitForRoomMs !== undefined) checkMs(operation, 'waitForRoomMs', waitForRoomMs, 0)
   for (const [field, value] of Object.entries({ delayMs, deliverAt, naturalKey, deliveryId })) {
     if (value === undefined) continue
     if (!isTell) throw new InvalidInput(operation, field, 'is an option of tell')
@@ -112,8 +109,8 @@ function extrasOf(operation: string, isDurable: boolean, isTell: boolean, option
   }
   // A delay counts from the shard's clock; here it is only checked. A moment is a moment on any clock.
   const at = checkDueAt(operation, delayMs, deliverAt, 0)
-  checkName(operation, 'naturalKey', naturalKey)
-  checkName(operation, 'deliveryId', deliveryId)
+  if (naturalKey !== undefined) checkName(operation, 'naturalKey', naturalKey)
+  if (deliveryId !== undefined) checkName(operation, 'deliveryId', deliveryId)
   if (at !== undefined && (naturalKey !== undefined || deliveryId !== undefined)) {
     throw new InvalidInput(
       operation,
@@ -128,10 +125,4 @@ function extrasOf(operation: string, isDurable: boolean, isTell: boolean, option
     ...(naturalKey === undefined ? {} : { naturalKey }),
     ...(deliveryId === undefined ? {} : { deliveryId }),
   }
-}
-
-function checkName(operation: string, field: string, name: unknown): void {
-  if (name === undefined) return
-  if (typeof name === 'string' && name !== '' && name.length <= NAME_LENGTH_MAX && name.isWellFormed()) return
-  throw new InvalidInput(operation, field, `must be a string of 1 to ${NAME_LENGTH_MAX} characters`)
 }

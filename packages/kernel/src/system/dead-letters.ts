@@ -84,18 +84,22 @@ export class DeadLetters {
 
   async #act(operation: Operation, choice: DeadLetterChoice): Promise<number> {
     if (typeof choice === 'string' || Array.isArray(choice)) {
-      const ids = (typeof choice === 'string' ? [choice] : choice) as readonly string[]
-      return sum(await Promise.all(ids.map((id) => this.#onOne(operation, id))))
+      return await this.#actOn(operation, (typeof choice === 'string' ? [choice] : choice) as readonly string[])
     }
-    const filter = choice as DeadLetterFilter // What is neither text nor array.
-    return sum((await this.#onAll(operation, filterOf(filter), limitOf(filter))) as readonly number[])
+    // A filter may have a limit, which is one for all shards; so the letters are found first.
+    const found = await this.list(choice as DeadLetterFilter) // What is neither text nor array.
+    return await this.#actOn(
+      operation,
+      found.map(({ id }) => id),
+    )
   }
 
-  async #onOne(operation: Operation, id: string): Promise<number> {
-    const [, shard, sequence] = ID.exec(id) ?? []
-    const client = shard === undefined ? undefined : this.#clients()[Number(shard)]
-    if (client === undefined) throw new InvalidInput('deadLetters', 'id', `"${id}" is no id of a dead letter of this system`)
-    return (await this.#call(client, operation, { sequence: Number(sequence) }, 1)) as number
+  async #actOn(operation: Operation, ids: readonly string[]): Promise<number> {
+    const clients = this.#clients()
+    // Every id is checked before the first is acted on. The oldest goes first.
+    const letters = [...new Set(ids)].map((id) => placeOf(clients, id)).toSorted((left, right) => left.sequence - right.sequence)
+    const counts = await Promise.all(letters.map(({ client, sequence }) => this.#call(client, operation, { sequence }, 1)))
+    return sum(counts as readonly number[])
   }
 
   async #onAll(operation: Operation, filter: StoredFilter, limit: number): Promise<readonly unknown[]> {
@@ -112,6 +116,13 @@ export class DeadLetters {
   }
 }
 
+function placeOf(clients: readonly ShardClient[], id: unknown): { readonly client: ShardClient; readonly sequence: number } {
+  const [, shard, sequence] = typeof id === 'string' ? (ID.exec(id) ?? []) : []
+  const client = shard === undefined ? undefined : clients[Number(shard)]
+  if (client === undefined) throw new InvalidInput('deadLetters', 'id', `"${String(id)}" is no id of a dead letter of this system`)
+  return { client, sequence: Number(sequence) }
+}
+
 function sum(counts: readonly number[]): number {
   return counts.reduce((total, count) => total + count, 0)
 }
@@ -121,7 +132,12 @@ function limitOf({ limit = LIMIT_DEFAULT }: DeadLetterFilter): number {
   throw new InvalidInput('deadLetters', 'limit', 'must be a whole number from 1')
 }
 
-function filterOf({ type, key, command, reason }: DeadLetterFilter): StoredFilter {
+const FIELDS: ReadonlySet<string> = new Set(['type', 'key', 'command', 'reason', 'limit'])
+
+function filterOf(filter: DeadLetterFilter): StoredFilter {
+  // A misspelt field would match everything.
+  for (const field of Object.keys(filter)) if (!FIELDS.has(field)) throw new InvalidInput('deadLetters', field, 'is no field of a filter')
+  const { type, key, command, reason } = filter
   if (key !== undefined && type === undefined) throw new InvalidInput('deadLetters', 'key', 'needs type')
   for (const [field, value] of Object.entries({ type, command, reason })) {
     if (value !== undefined && typeof value !== 'string') throw new InvalidInput('deadLetters', field, 'must be a string')

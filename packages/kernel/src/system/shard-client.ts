@@ -234,7 +234,7 @@ export class ShardClient {
 
   #expire(pending: PendingCall): void {
     const { subject, durationMs, joinedKey } = pending
-    this.#forget(pending)
+    this.#leave(pending)
     pending.reject(
       joinedKey === undefined
         ? new AskTimeout(subject.address, subject.command, durationMs)
@@ -245,10 +245,16 @@ export class ShardClient {
   #watch(pending: PendingCall, signal: AbortSignal): void {
     pending.signal = signal
     pending.onAbort = () => {
-      this.#forget(pending)
+      this.#leave(pending)
       pending.reject(new AskAborted(pending.subject.address, pending.subject.command, true, { cause: signal.reason }))
     }
     signal.addEventListener('abort', pending.onAbort, { once: true })
+  }
+
+  /** Forgets a call whose caller waits no more. One that has joined another would be tried anew if that one fails. */
+  #leave(pending: PendingCall): void {
+    this.#forget(pending)
+    if (pending.joinedKey !== undefined) this.#send([ToShard.withdraw, pending.call])
   }
 
   #forget(pending: PendingCall): void {

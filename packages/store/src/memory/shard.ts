@@ -155,7 +155,8 @@ class MemoryShardStore implements ImmediateShardStore {
     const { timers } = shard.tables
     const since = Math.max(shard.committedAt, shard.recoveredAt)
     if (shard.committedAt > 0 && now > since && timers.move(since, now)) shard.recoveredAt = now
-    timers.restart(now)
+    // The shard's time never runs behind its last commit.
+    timers.restart(Math.max(now, shard.committedAt))
   }
 
   #readable(): MemoryTables {

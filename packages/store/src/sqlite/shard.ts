@@ -294,7 +294,8 @@ class SqliteShard implements ImmediateShardStore {
   #moveTimers(meta: MetaRow, now: number): void {
     const since = Math.max(meta.committedAt, meta.recoveredAt)
     if (meta.committedAt > 0 && now > since && this.#timer.move(since, now)) this.#meta.noteRecovery(now)
-    this.#timer.restart(now)
+    // The shard's time never runs behind its last commit.
+    this.#timer.restart(Math.max(now, meta.committedAt))
   }
 
   #rolledBack(error: unknown): Error {
