@@ -74,6 +74,7 @@ class Run {
   #system: System | undefined
   #countdown: { readonly point: 'before' | 'after'; left: number } | undefined
   #sends = 0
+  #crashes = 0
   /** How many commits of each shard are yet to fail. */
   #failing: [number, number] = [0, 0]
 
@@ -195,14 +196,23 @@ class Run {
 
   #crash(): void {
     this.#system = undefined
+    this.#crashes += 1
     this.#world.crash()
   }
 
   async #open(): Promise<void> {
     if (this.#system !== undefined) return
-    const opening = this.#world.open({ actors: [peer], limits: { batchCommands: 3 } })
-    await this.#world.advance(0)
-    this.#system = await opening
+    for (let tries = 0; this.#system === undefined; tries += 1) {
+      if (tries > 20) throw new Error('the system does not open')
+      const crashes = this.#crashes
+      let opened: System | undefined
+      void this.#world.open({ actors: [peer], limits: { batchCommands: 3 } }).then((system) => {
+        opened = system
+      })
+      await this.#world.advance(0)
+      // A process that died while it opened its system is of no use.
+      if (this.#crashes === crashes) this.#system = opened
+    }
     for (const [id, next] of this.#unacknowledged) this.#issue(id, next)
   }
 

@@ -261,7 +261,9 @@ describe('G12 the bound of a shard', () => {
     expect(errors).toMatchObject([{ code: 'MAILBOX_FULL', scope: 'shard', capacity: 3 }])
     await world.advance(8_000)
     expect(patient()).toBe(1)
-    expect(outside.did).toEqual(['1', '2', '3', 'patient'])
+    // Between actors there is no order; those of one actor kept theirs.
+    expect(outside.did.filter((text) => text !== 'patient')).toEqual(['1', '2', '3'])
+    expect(outside.did).toContain('patient')
   })
 
   test('G12 is forgotten by an actor where somebody waited in vain', async () => {
