@@ -111,7 +111,8 @@ describe('G9 timers', () => {
         (seen) => seen.length > 0,
       )
     }
-    for (const key of keys) expect(await system.actor(ghostRunner, key).ask.rings()).toEqual(['left'])
+    // Which of two timers in memory rings first is not promised; that the other does not ring at all, is.
+    for (const key of keys) expect(await system.actor(ghostRunner, key).ask.rings()).toHaveLength(1)
   })
 
   test.each([

@@ -41,7 +41,7 @@ export function follow(promise: Promise<unknown>): () => unknown {
 }
 
 /** Runs an errand outside. */
-export const errand = defineEffect({
+const errand = defineEffect({
   name: 'errand',
   module: import.meta.url,
   input: z.object({ text: z.string() }),

@@ -188,12 +188,12 @@ export class ShardEffects implements EffectsPart {
       const isLast = attempt >= definition.retry.maxAttempts || isFinal(error)
       this.#end(run, { queue, row, attempt, result: { error, isLast, isUnknown: isStillUnknown } })
     }
-    const done = (output: unknown): void => this.#end(run, { queue, row, attempt, result: { output } })
-    const perform = (): void => void attemptOf(definition, row, attempt, abort.signal).then(done, end(false))
+    const succeed = (output: unknown): void => this.#end(run, { queue, row, attempt, result: { output } })
+    const perform = (): void => void attemptOf(definition, row, attempt, abort.signal).then(succeed, end(false))
     if (!isProbed) perform()
     else {
       // As long as the probe does not answer, it is not known what the last attempt did.
-      probeOf(definition, row, attempt, abort.signal).then((found) => (found.done ? done(found.output) : perform()), end(true))
+      probeOf(definition, row, attempt, abort.signal).then((found) => (found.done ? succeed(found.output) : perform()), end(true))
     }
   }
 
