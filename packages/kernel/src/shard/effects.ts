@@ -189,7 +189,10 @@ export class ShardEffects implements EffectsPart {
       this.#end(run, { queue, row, attempt, result: { error, isLast, isUnknown: isStillUnknown } })
     }
     const succeed = (output: unknown): void => this.#end(run, { queue, row, attempt, result: { output } })
-    const perform = (): void => void attemptOf(definition, row, attempt, abort.signal).then(succeed, end(false))
+    const perform = (): void => {
+      // The probe may have taken the whole time of the attempt.
+      if (running.get(row.sequence) === run) attemptOf(definition, row, attempt, abort.signal).then(succeed, end(false))
+    }
     if (!isProbed) perform()
     else {
       // As long as the probe does not answer, it is not known what the last attempt did.
