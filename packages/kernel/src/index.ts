@@ -8,7 +8,8 @@ export { defineActor } from './definition/define-actor.ts'
 export { command, query } from './definition/command.ts'
 export { defineEffect } from './definition/define-effect.ts'
 
-// Actions of an actor's machine
+// Actions and children of an actor's machine
+export { asking } from './hosting/asking.ts'
 export { cancelEffect, cancelTimer, effect, fail, postpone, reply, request, setTimer, tell } from './hosting/actions.ts'
 
 // Types of what they answer
@@ -50,7 +51,8 @@ export type {
 export type { ActorKey } from './definition/key.ts'
 export type { Priority } from './shard/lanes.ts'
 
-// Types of actions
+// Types of actions and children
+export type { AskingInput, CommandReply } from './hosting/asking.ts'
 export type {
   CommandInput,
   CommandName,

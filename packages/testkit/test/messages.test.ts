@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { TestWorld } from '@bailiwick/testkit'
 import type { System } from '@bailiwick/kernel'
 import { codeOf } from './code-of.ts'
-import { inbox, mail, node, office, poster, sender, world as outside } from './network.ts'
+import { asker, inbox, mail, node, office, poster, sender, world as outside } from './network.ts'
 
 interface Place {
   readonly world: TestWorld
@@ -19,7 +19,7 @@ function setUp(shards: number): Place {
   onTestFinished(() => world.close())
   return {
     world,
-    open: () => world.open({ actors: [inbox, sender, node, poster], effects: [mail] }),
+    open: () => world.open({ actors: [inbox, sender, node, poster, asker], effects: [mail] }),
     now: async (promise) => {
       promise.catch(() => undefined)
       await world.advance(0)
@@ -79,6 +79,58 @@ describe.each([1, 3])('on %i shards', (shards) => {
     const system = await open()
     await now(system.actor(node, 'loop').ask.again())
     expect(await now(system.actor(node, 'loop').ask.seen())).toContain('ASK_CYCLE node/loop>node/loop')
+  })
+
+  test('a child asks another actor and is settled by its answer', async () => {
+    const { open, now } = setUp(shards)
+    const system = await open()
+    expect(await now(system.actor(asker, 'a').ask.go({ through: [] }))).toBe(1)
+    expect(await now(system.actor(inbox, 'box').ask.notes())).toEqual([{ from: 'asker', n: 1 }])
+  })
+
+  test('a child hears of an error with its code', async () => {
+    const { open, now } = setUp(shards)
+    const system = await open()
+    await now(system.actor(inbox, 'box').ask.note({ from: 'other', n: 2 }, { idempotencyKey: 'once' }))
+    expect(await now(system.actor(asker, 'a').ask.go({ through: [] }))).toBe('IDEMPOTENCY_CONFLICT')
+  })
+
+  test('G3 a child that is started again after a crash asks again, and its key makes that once', async () => {
+    const { open, now, world } = setUp(shards)
+    const before = await open()
+    await now(before.actor(inbox, 'box').ask.shut())
+    const lost = before.actor(asker, 'a').ask.go({ through: [] }, { idempotencyKey: 'k' })
+    lost.catch(() => undefined)
+    await world.advance(0)
+    world.crash()
+    const after = await open()
+    const again = after.actor(asker, 'a').ask.go({ through: [] }, { idempotencyKey: 'k' })
+    await now(after.actor(inbox, 'box').ask.open())
+    expect(await now(again)).toBe(1)
+    expect(await now(after.actor(inbox, 'box').ask.notes())).toHaveLength(1)
+  })
+
+  test.each([
+    [1, ['a']],
+    [2, ['b', 'a']],
+    [3, ['b', 'c', 'a']],
+  ])('an ask cycle of length %i among children is reported at once, with its path', async (_length, through) => {
+    const { open, now } = setUp(shards)
+    const system = await open()
+    const path = ['asker/a', ...through.map((key) => `asker/${key}`)]
+    expect(await now(system.actor(asker, 'a').ask.go({ through }))).toBe(`cycle ${path.join('>')}`)
+  })
+
+  test('G1 a child is not settled before the commit of its answer', async () => {
+    const { open, now, world } = setUp(shards)
+    const system = await open()
+    const asked = codeOf(system.actor(asker, 'a').ask.go({ through: [] }, { timeoutMs: 60_000 }))
+    world.disk.failCommits('full')
+    await world.advance(50)
+    expect(await now(asked)).toBe('STORE_UNAVAILABLE')
+    world.disk.failCommits(undefined)
+    await world.advance(2_000)
+    expect(await now(system.actor(inbox, 'box').ask.notes())).toEqual([])
   })
 
   test('G10 an effect runs after the commit, and its result is an event', async () => {

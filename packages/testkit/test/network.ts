@@ -1,5 +1,19 @@
 /** Actors that talk to each other, for the tests of this package and of the whole. */
-import { cancelEffect, command, defineActor, defineEffect, effect, fail, postpone, query, reply, request, tell } from '@bailiwick/kernel'
+import {
+  AskCycle,
+  asking,
+  cancelEffect,
+  command,
+  defineActor,
+  defineEffect,
+  effect,
+  fail,
+  postpone,
+  query,
+  reply,
+  request,
+  tell,
+} from '@bailiwick/kernel'
 import type { ActorDefinition } from '@bailiwick/kernel'
 import { assign, enqueueActions, setup } from 'xstate'
 import { z } from 'zod'
@@ -224,5 +238,71 @@ export const poster = defineActor({
     order: command({ input: z.object({ text: z.string() }), reply: 'deferred', output: z.number(), replyWithinMs: 120_000 }),
     giveUp: command(),
     tally: query({ reply: ({ context }) => context }),
+  },
+})
+
+type AskerEvent = { readonly type: 'go'; readonly through: readonly string[] } | { readonly type: 'retry' }
+
+const otherAsker = (): ActorDefinition => asker
+
+const askerMachine = setup({
+  types: {
+    context: {} as { readonly through: readonly string[]; readonly found: unknown },
+    events: {} as AskerEvent,
+  },
+  actors: { note: asking(inbox, 'note'), goOn: asking(otherAsker, 'go') },
+}).createMachine({
+  context: { through: [], found: null },
+  initial: 'idle',
+  states: {
+    idle: {
+      on: {
+        go: [
+          {
+            guard: ({ event }) => event.through.length === 0,
+            target: 'noting',
+          },
+          { target: 'asking', actions: assign({ through: ({ event }) => event.through }) },
+        ],
+      },
+    },
+    noting: {
+      invoke: {
+        src: 'note',
+        input: { key: 'box', input: { from: 'asker', n: 1 }, idempotencyKey: 'once' },
+        onDone: { target: 'idle', actions: [assign({ found: ({ event }) => event.output }), reply(({ event }) => event.output)] },
+        onError: {
+          target: 'idle',
+          actions: [assign({ found: ({ event }) => codeIn(event.error) }), reply(({ event }) => codeIn(event.error))],
+        },
+      },
+    },
+    asking: {
+      invoke: {
+        src: 'goOn',
+        input: ({ context }) => ({ key: context.through[0] ?? '', input: { through: context.through.slice(1) } }),
+        onDone: { target: 'idle', actions: reply(({ event }) => event.output as object) },
+        onError: { target: 'idle', actions: reply(({ event }) => pathIn(event.error)) },
+      },
+    },
+  },
+})
+
+function codeIn(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+}
+
+function pathIn(error: unknown): string {
+  return error instanceof AskCycle ? `cycle ${error.path.join('>')}` : codeIn(error)
+}
+
+/** Asks others as children. */
+export const asker = defineActor({
+  type: 'asker',
+  module: import.meta.url,
+  logic: askerMachine,
+  commands: {
+    go: command({ input: z.object({ through: z.array(z.string()).default([]) }), reply: 'deferred' }),
+    found: query({ reply: ({ context }) => context.found }),
   },
 })

@@ -7,7 +7,7 @@
  */
 import type { TimerRestart } from '@bailiwick/store'
 import type { ActorKey } from '../definition/key.ts'
-import type { EventLike, Wish } from './wish.ts'
+import type { EventLike, TellWish, Wish } from './wish.ts'
 
 export type { EventLike } from './wish.ts'
 
@@ -65,6 +65,8 @@ export interface HostEvents<Owner> {
   internalEvent(owner: Owner, event: EventLike): void
   /** A child changed, and its state is part of the actor's snapshot. */
   childChanged(owner: Owner): void
+  /** A child asks another actor. Settles with the answer. */
+  ask(owner: Owner, wish: TellWish, timeoutMs: number | undefined, signal: AbortSignal): Promise<unknown>
   /** An action threw after the commit. State is not affected. */
   actionFailed(owner: Owner, error: unknown): void
 }

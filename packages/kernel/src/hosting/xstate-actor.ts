@@ -5,12 +5,15 @@
  * The members with a leading underscore are XState v5's own protocol between actors and their system.
  */
 import type { AnyActorRef, EventObject, InspectionEvent, Observer, Subscription } from 'xstate'
+import type { Asker } from './asking.ts'
+import type { TellWish } from './wish.ts'
 import type { EventLike, Hosted, HostClock, SnapshotLike } from './host.ts'
 
 /** What an actor in memory needs from its host. */
 export interface ActorPort {
   readonly clock: HostClock
   send(actor: HostedActor, event: EventLike): void
+  ask(actor: HostedActor, wish: TellWish, timeoutMs: number | undefined, signal: AbortSignal): Promise<unknown>
   childChanged(actor: HostedActor): void
   /** The first microstep of a transition: which transitions the event selected. */
   microstep(event: unknown, transitions: readonly { readonly target?: unknown; readonly actions: readonly unknown[] }[]): void
@@ -24,7 +27,7 @@ export const printLog = (...args: readonly unknown[]): void => console.log(...ar
 const NOTHING: Subscription = { unsubscribe: () => undefined }
 
 /** An actor in memory, and the XState system of its children. */
-export class HostedActor implements Hosted {
+export class HostedActor implements Hosted, Asker {
   snapshot: SnapshotLike & { readonly children?: Readonly<Record<string, AnyActorRef>> }
   readonly owner: unknown
   readonly address: string
@@ -55,6 +58,11 @@ export class HostedActor implements Hosted {
     if (children === undefined) return
     for (const timer of children.timers.values()) timer.cancel()
     this.#children = undefined
+  }
+
+  /** What `asking` finds in the system of its child. */
+  ask(wish: TellWish, timeoutMs: number | undefined, signal: AbortSignal): Promise<unknown> {
+    return this.port.ask(this, wish, timeoutMs, signal)
   }
 
   get #ownChildren(): Children {

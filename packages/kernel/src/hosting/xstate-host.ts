@@ -17,7 +17,7 @@ import type { EventLike, Host, HostClock, Hosted, HostEvents, SnapshotLike, Snap
 import { HostedActor, printLog } from './xstate-actor.ts'
 import type { ActorPort } from './xstate-actor.ts'
 import { wishOf } from './wish.ts'
-import type { Wish } from './wish.ts'
+import type { TellWish, Wish } from './wish.ts'
 
 const NO_ACTIONS: readonly unknown[] = []
 const NO_TIMERS: readonly TimerWish[] = []
@@ -113,6 +113,10 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
 
   send(actor: HostedActor, event: EventLike): void {
     this.#events.internalEvent(actor.owner as Owner, event)
+  }
+
+  ask(actor: HostedActor, wish: TellWish, timeoutMs: number | undefined, signal: AbortSignal): Promise<unknown> {
+    return this.#events.ask(actor.owner as Owner, wish, timeoutMs, signal)
   }
 
   childChanged(actor: HostedActor): void {

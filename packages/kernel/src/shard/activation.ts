@@ -45,7 +45,7 @@ function create(core: ShardCore, cell: Cell): void {
   if (step.timers.length > 0 || step.actions.length > 0 || step.wishes.length > 0) {
     const wishes = checkWishes(core, cell, step.wishes)
     core.markDirty(cell)
-    absorb(core, cell, step)
+    absorb(core, cell, step, () => NOBODY.chain)
     performWishes(core, cell, wishes, NOBODY)
   }
   core.batch.starts.push(cell)

@@ -175,8 +175,9 @@ export function settleReply(core: ShardCore, cell: Cell, call: OpenReply, settle
 }
 
 /** The path of the cycle that a command closes if it has to wait, if it does: it was asked, through others, by this very actor, which waits. */
-export function cycleOf(cell: Cell, chain: readonly Link[] | undefined): AskCycle | undefined {
-  const index = chain?.findLastIndex(({ actor, command }) => actor === cell.address && isOpen(cell, command)) ?? -1
+export function cycleOf(core: ShardCore, cell: Cell, chain: readonly Link[] | undefined): AskCycle | undefined {
+  const index =
+    chain?.findLastIndex(({ actor, command }) => actor === cell.address && (isOpen(cell, command) || core.childAsks.isAsking(actor))) ?? -1
   return index === -1 || chain === undefined ? undefined : new AskCycle([...chain.slice(index).map(({ actor }) => actor), cell.address])
 }
 

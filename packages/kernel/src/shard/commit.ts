@@ -139,6 +139,7 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   }
   for (const waiting of batch.timerReads) batch.answers.push([FromShard.error, waiting.call, encoded])
   for (const sequence of batch.deadLettersRemoved) core.leavingLetters.delete(sequence)
+  core.childAsks.rolledBack(batch.asked, error)
   core.effects.rolledBack(batch)
   core.links.rolledBack(batch)
   for (const calls of core.followers.values()) for (const call of batch.joined) calls.delete(call)

@@ -14,7 +14,7 @@ import { Cell } from './cell.ts'
 import type { Kind, Waiting } from './cell.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
-import type { EffectsPart, LinksPart, OverflowPart, Parts, SchedulePart, TimersPart } from './parts.ts'
+import type { ChildAsksPart, EffectsPart, LinksPart, OverflowPart, Parts, SchedulePart, TimersPart } from './parts.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { Residents } from './residents.ts'
 import { WaitingList } from './waiting-list.ts'
@@ -67,6 +67,7 @@ export class ShardCore {
   readonly links: LinksPart
   readonly effects: EffectsPart
   readonly overflow: OverflowPart
+  readonly childAsks: ChildAsksPart
   /** Calls that follow an actor, by the actor's address. */
   readonly followers: Map<string, Set<number>> = new Map<string, Set<number>>()
   /** Calls from outside that wait for a deferred reply, by open call. */
@@ -100,12 +101,13 @@ export class ShardCore {
     this.residents = new Residents(parts.kinds)
     this.batch = new OpenBatch(1, 0, parts.limits.idempotencyRecords)
     this.#kindByType = new Map(parts.kinds.map((kind) => [kind.definition.type, kind]))
-    const { timers, schedule, links, effects, overflow } = make(this)
+    const { timers, schedule, links, effects, overflow, childAsks } = make(this)
     this.timers = timers
     this.schedule = schedule
     this.links = links
     this.effects = effects
     this.overflow = overflow
+    this.childAsks = childAsks
   }
 
   /** Begins the next batch and answers the one that was under way. */

@@ -7,8 +7,10 @@
 export interface Caller {
   readonly type: string
   readonly key: string
-  /** Its open call for this request. */
+  /** Its open call for this request; for a child, the number of its ask. */
   readonly request: number
+  /** Epoch of the shard, for a child: an ask of an earlier life has nobody who waits. */
+  readonly life?: number
 }
 
 /** One actor in the chain of asks that led to a message, and what it was asked for. */
@@ -30,6 +32,8 @@ export interface Detail {
   readonly from?: string
   /** Open call of the receiver that the event ends: a request. */
   readonly answers?: number
+  /** The event answers a child's ask, made in this life of the shard. */
+  readonly life?: number
   /** Open call of the receiver on whose behalf the event comes: a command that is not answered yet. */
   readonly cause?: number
   /** Name under which the sender may edit it while it waits. */

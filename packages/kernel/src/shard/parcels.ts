@@ -92,8 +92,15 @@ function refuseParcel(core: ShardCore, parcel: Parcel, error: Error): void {
 
 /** Sends the answer to a request back to the actor that made it. */
 export function answerCaller(core: ShardCore, caller: Caller, input: { readonly output?: unknown } | { readonly error: object }): void {
-  const { type, key, request } = caller
-  deliver(core, { type, key, command: '', lane: 0, input, detail: { isEvent: true, answers: request } })
+  const { type, key, request, life } = caller
+  deliver(core, {
+    type,
+    key,
+    command: '',
+    lane: 0,
+    input,
+    detail: { isEvent: true, answers: request, ...(life === undefined ? {} : { life }) },
+  })
 }
 
 /** An error as an actor's event carries it. */

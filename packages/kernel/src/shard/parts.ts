@@ -59,6 +59,14 @@ export interface OverflowPart {
   add(waiting: Waiting, refusal: MailboxFull, waitMs: number): void
 }
 
+/** Asks of children. */
+export interface ChildAsksPart {
+  /** Whether a child of an actor waits for an answer. */
+  isAsking(address: string): boolean
+  /** After a failed commit: children hear that their asks have not left. */
+  rolledBack(asked: readonly number[], error: Error): void
+}
+
 /** All of them. */
 export interface Parts {
   readonly timers: TimersPart
@@ -66,4 +74,5 @@ export interface Parts {
   readonly links: LinksPart
   readonly effects: EffectsPart
   readonly overflow: OverflowPart
+  readonly childAsks: ChildAsksPart
 }

@@ -118,7 +118,7 @@ export function serveCommand(core: ShardCore, cell: Cell, hosted: Hosted, waitin
       settleValue(core, cell, waiting, replyOf(cell, waiting, hosted.snapshot))
     } else {
       const event = eventOf(command.name, waiting.input)
-      const step = transition(cell, hosted, event, waiting)
+      const step = transition(core, cell, hosted, event, waiting)
       if (step.wishes.some(({ kind }) => kind === 'postpone')) {
         postpone(core, cell, waiting)
         return
@@ -139,7 +139,7 @@ function serveImmediate(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Wa
   // Nobody hears the reply of a tell, unless its key may be asked for again.
   const isHeard = waiting.tag === 'ask' || waiting.idempotency !== undefined || waiting.detail?.caller !== undefined
   const reply = isHeard ? replyOf(cell, waiting, step.snapshot) : undefined
-  accept(core, cell, hosted, step, event)
+  accept(core, cell, hosted, step, event, () => chainThrough(cell, waiting))
   if (wishes.length > 0) performWishes(core, cell, wishes, { cause: undefined, chain: chainThrough(cell, waiting) })
   if (waiting.idempotency !== undefined) {
     recordOutcome(core, scopeOf(cell, waiting.command?.name ?? ''), waiting.idempotency, { value: reply })
@@ -155,10 +155,10 @@ function serveDeferred(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Wai
   const isAnswered = step.wishes.some(
     (wish) => (wish.kind === 'reply' || wish.kind === 'fail') && (wish.command === undefined || wish.command === name),
   )
-  const refusal = isAnswered ? undefined : (cycleOf(cell, detail?.chain) ?? refusalOfOpenCall(cell))
+  const refusal = isAnswered ? undefined : (cycleOf(core, cell, detail?.chain) ?? refusalOfOpenCall(cell))
   if (refusal !== undefined) throw refusal
   const wishes = wishesOf(core, cell, waiting, step)
-  accept(core, cell, hosted, step, event)
+  accept(core, cell, hosted, step, event, () => chainThrough(cell, waiting))
   const sequence = core.takeSequence()
   const isAsk = waiting.tag === 'ask'
   const { caller, chain, from, naturalKey, deliveries } = detail ?? {}
@@ -185,7 +185,7 @@ function serveDeferred(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Wai
 
 /** Lets a command wait until the state has changed. */
 function postpone(core: ShardCore, cell: Cell, waiting: Waiting): void {
-  const cycle = cycleOf(cell, waiting.detail?.chain)
+  const cycle = cycleOf(core, cell, waiting.detail?.chain)
   if (cycle !== undefined) {
     settleError(core, cell, waiting, cycle)
     finish(core, waiting)
@@ -227,7 +227,12 @@ export function serveInternal(core: ShardCore, cell: Cell, hosted: Hosted, inter
 export function serveEvent(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): void {
   core.batch.touch(cell)
   finish(core, waiting)
-  const { answers, cause, chain } = waiting.detail ?? {}
+  const { answers, cause, chain, life } = waiting.detail ?? {}
+  if (answers !== undefined && life !== undefined) {
+    if (life === core.store.epoch) core.batch.childAnswers.push({ number: answers, input: waiting.input ?? {} })
+    else core.count(Gauge.lateResults)
+    return
+  }
   const request = answers === undefined ? undefined : cell.openCalls?.get(answers)
   if (answers !== undefined && request?.kind !== 'request') {
     core.count(Gauge.lateResults)
@@ -271,21 +276,21 @@ function serveStep(core: ShardCore, cell: Cell, hosted: Hosted, event: EventLike
   if (!step.isAccepted || step.wishes.some(({ kind }) => kind === 'postpone')) return
   checkState(cell, hosted, step)
   const wishes = checkWishes(core, cell, step.wishes)
-  accept(core, cell, hosted, step, event)
+  accept(core, cell, hosted, step, event, () => behalf.chain)
   performWishes(core, cell, wishes, behalf)
 }
 
 /** Notes timers and actions that a step wants. */
-export function absorb(core: ShardCore, cell: Cell, step: Step): void {
+export function absorb(core: ShardCore, cell: Cell, step: Step, chain: () => readonly Link[]): void {
   for (const wish of step.timers) core.timers.wish(cell, wish)
-  if (step.actions.length > 0) core.batch.releases.push({ cell, actions: step.actions })
+  if (step.actions.length > 0) core.batch.releases.push({ cell, actions: step.actions, chain: chain() })
 }
 
 function eventOf(type: string, input: object | null): EventLike {
   return { ...input, type }
 }
 
-function transition(cell: Cell, hosted: Hosted, event: EventLike, waiting: Waiting): Step {
+function transition(core: ShardCore, cell: Cell, hosted: Hosted, event: EventLike, waiting: Waiting): Step {
   const command = waiting.command?.name ?? ''
   let step: Step
   try {
@@ -293,7 +298,8 @@ function transition(cell: Cell, hosted: Hosted, event: EventLike, waiting: Waiti
   } catch (error) {
     throw new CommandFailed(cell.address, command, messageOf(error), { cause: error })
   }
-  if (!step.isAccepted) throw cycleOf(cell, waiting.detail?.chain) ?? new CommandRejected(cell.address, command, describeState(hosted))
+  if (!step.isAccepted)
+    throw cycleOf(core, cell, waiting.detail?.chain) ?? new CommandRejected(cell.address, command, describeState(hosted))
   checkState(cell, hosted, step)
   return step
 }
@@ -351,7 +357,7 @@ function notSerializable(cell: Cell, where: string, fault: { readonly path: stri
 }
 
 /** Makes a step the actor's state, in memory and in the batch. Throws `NotSerializable`, with nothing changed. */
-function accept(core: ShardCore, cell: Cell, hosted: Hosted, step: Step, event: EventLike): void {
+function accept(core: ShardCore, cell: Cell, hosted: Hosted, step: Step, event: EventLike, chain: () => readonly Link[]): void {
   if (step.snapshot !== hosted.snapshot) {
     const isJournaled = cell.kind.definition.persist === 'journal'
     const fault = isJournaled ? findJsonFault(event) : undefined
@@ -371,7 +377,7 @@ function accept(core: ShardCore, cell: Cell, hosted: Hosted, step: Step, event: 
     }
     if (cell.mailbox !== undefined && cell.mailbox.postponed > 0 && hasMoved(before, step.snapshot)) cell.mailbox.resume()
   }
-  absorb(core, cell, step)
+  absorb(core, cell, step, chain)
 }
 
 /** Whether a machine is in another state than before; logic without state values moves with every change. */

@@ -16,6 +16,7 @@ import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
 import { encodeError, NotSerializable } from '../errors.ts'
 import type { EventLike, Hosted, HostEvents } from '../hosting/host.ts'
+import type { TellWish } from '../hosting/wish.ts'
 import { XStateHost } from '../hosting/xstate-host.ts'
 import { encodeFromShard, FromShard } from '../protocol/from-shard.ts'
 import type { FromShardMessage } from '../protocol/from-shard.ts'
@@ -26,10 +27,11 @@ import { install } from './activation.ts'
 import { admit, enter, readmit } from './admission.ts'
 import { refuse } from './answers.ts'
 import type { OpenBatch } from './batch.ts'
-import { reservationOf, scopeOf, withdraw } from './calls.ts'
+import { NOBODY, reservationOf, scopeOf, withdraw } from './calls.ts'
 import type { Cell, Kind, Past, Waiting } from './cell.ts'
 import { forget, rollBack, seal } from './commit.ts'
 import { ShardCore } from './core.ts'
+import type { Link } from './detail.ts'
 import { ShardEffects } from './effects.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
@@ -37,6 +39,7 @@ import { discard, list, replay, takeOut } from './letters.ts'
 import { Links } from './links.ts'
 import { inherit, lookUpName, recordOf } from './natural.ts'
 import { callOfTimer } from './open-call.ts'
+import { ChildAsks } from './child-asks.ts'
 import { Overflow } from './overflow.ts'
 import { answerCaller, plainError } from './parcels.ts'
 import { Schedule } from './schedule.ts'
@@ -87,6 +90,7 @@ interface ShardOwnParts {
   readonly links: Links
   readonly effects: ShardEffects
   readonly overflow: Overflow
+  readonly childAsks: ChildAsks
 }
 
 /** One shard with its actors. */
@@ -103,6 +107,8 @@ export class Shard implements HostEvents<Cell> {
   #isScheduled = false
   #pauseMs = 0
   #closeCall = 0
+  /** The asks that have led to the children that are being started. */
+  #startedBy: readonly Link[] = NOBODY.chain
   /** What other shards sent while a commit was under way: positions on a link are taken between commits only. */
   readonly #posted: { readonly from: number; readonly text: string }[] = []
 
@@ -122,6 +128,7 @@ export class Shard implements HostEvents<Cell> {
         links: new Links(core, (peer, text) => this.#send([[FromShard.post, peer, text]])),
         effects: new ShardEffects(core, parts.effects),
         overflow: new Overflow(core),
+        childAsks: new ChildAsks(core),
       }
       return made
     })
@@ -177,6 +184,10 @@ export class Shard implements HostEvents<Cell> {
     cell.pushInternal({ tag: 'store' })
     this.#core.ready.add(cell)
     this.#wake()
+  }
+
+  ask(cell: Cell, wish: TellWish, timeoutMs: number | undefined, signal: AbortSignal): Promise<unknown> {
+    return this.#parts.childAsks.ask(cell, this.#startedBy, wish, timeoutMs, signal)
   }
 
   actionFailed(_cell: Cell, error: unknown): void {
@@ -501,6 +512,7 @@ export class Shard implements HostEvents<Cell> {
     this.#parts.schedule.settled(batch.accepted, batch.finished)
     this.#parts.links.settled(batch)
     this.#parts.effects.settled(batch)
+    this.#parts.childAsks.settled(batch.childAnswers)
     for (const waiting of batch.timerReads) this.#readTimers(waiting)
     this.#takePosted()
     if (batch.hasWrites) this.#measure(batch.commands, core.clock.elapsed() - startedAt)
@@ -535,9 +547,19 @@ export class Shard implements HostEvents<Cell> {
   }
 
   #release(batch: OpenBatch, isAllowed: (cell: Cell) => boolean): void {
-    for (const cell of batch.starts) if (cell.hosted !== undefined && isAllowed(cell)) cell.kind.host.start(cell.hosted)
-    for (const { cell, actions } of batch.releases)
-      if (cell.hosted !== undefined && isAllowed(cell)) cell.kind.host.release(cell.hosted, actions)
+    // An actor that came into memory with this batch starts the children of its steps too.
+    const chains = batch.starts.length === 0 ? undefined : new Map(batch.releases.map(({ cell, chain }) => [cell, chain]))
+    for (const cell of batch.starts) {
+      if (cell.hosted === undefined || !isAllowed(cell)) continue
+      this.#startedBy = chains?.get(cell) ?? NOBODY.chain
+      cell.kind.host.start(cell.hosted)
+    }
+    for (const { cell, actions, chain } of batch.releases) {
+      if (cell.hosted === undefined || !isAllowed(cell)) continue
+      this.#startedBy = chain
+      cell.kind.host.release(cell.hosted, actions)
+    }
+    this.#startedBy = NOBODY.chain
   }
 
   #fail(batch: OpenBatch, error: Error): void {
@@ -673,10 +695,11 @@ export class Shard implements HostEvents<Cell> {
   #stopAlarms(): void {
     for (const alarm of this.#alarms.values()) alarm.cancel()
     this.#alarms.clear()
-    const { timers, schedule, overflow } = this.#parts
+    const { timers, schedule, overflow, childAsks } = this.#parts
     timers.close()
     schedule.close()
     overflow.close()
+    childAsks.close()
   }
 }
 

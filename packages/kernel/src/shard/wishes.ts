@@ -100,7 +100,8 @@ function perform(core: ShardCore, cell: Cell, wish: CheckedWish, behalf: Behalf)
   }
 }
 
-function checkSend(core: ShardCore, cell: Cell, wish: TellWish | RequestWish): Parcel {
+/** Checks a message to another actor. Throws `InvalidInput`, naming the field. */
+export function checkSend(core: ShardCore, cell: Cell, wish: TellWish | RequestWish): Parcel {
   const operation = `${wish.kind} of ${cell.address}`
   const kind = core.kindOf(wish.definition.type)
   if (kind === undefined) throw new InvalidInput(operation, 'definition', 'is not among the actors that the system was opened with')
