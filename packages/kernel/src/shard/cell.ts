@@ -106,6 +106,22 @@ export type NameFinding =
 /** What the past says about a command: that it was handled, that it failed, that it repeats one; or nothing. */
 export type Past = { readonly kind: 'recorded'; readonly outcome: StoredOutcome } | NameFinding
 
+/** A command that was taken and had to wait for the store. */
+interface Held {
+  readonly waiting: Waiting
+  readonly past: Past
+}
+
+/** What few actors have, and hardly any that is idle; apart, so that the others do not pay for it. */
+class Rare {
+  held: Held | undefined = undefined
+  internals: Fifo<Internal> | undefined = undefined
+  overflow: Set<Waiting> | undefined = undefined
+  openCalls: Map<number, OpenCall> | undefined = undefined
+  named: Map<string, Waiting> | undefined = undefined
+  timers: Map<string, Timer> | undefined = undefined
+}
+
 /** An actor on its shard. */
 export class Cell {
   readonly kind: Kind
@@ -122,16 +138,7 @@ export class Cell {
   snapshotRevision = 0
   /** Waits for the store's answer: not to be served meanwhile. */
   isWaiting = false
-  /** The command that is to be served next, whatever the lanes say: it was taken and had to wait for the store. */
-  held: { readonly waiting: Waiting; readonly past: Past } | undefined = undefined
   mailbox: Mailbox<Waiting> | undefined = undefined
-  internals: Fifo<Internal> | undefined = undefined
-  /** Commands that wait for a place in the mailbox. */
-  overflow: Set<Waiting> | undefined = undefined
-  /** Calls that the actor has taken and not answered, or made and not got the answer of; by sequence. */
-  openCalls: Map<number, OpenCall> | undefined = undefined
-  /** What waits under a name by which it can be edited; by natural key and by delivery. */
-  named: Map<string, Waiting> | undefined = undefined
   /** In which of the shard's ready lanes it is to be served; -1 for none. */
   readyLane: Lane | -1 = -1
   /** Bit per ready lane in which it has an entry, which counts only in `readyLane`. */
@@ -145,12 +152,72 @@ export class Cell {
   newer: Cell | undefined = undefined
   /** Elapsed time of last use. */
   usedAt = 0
-  /** Timers of an actor that has no store. */
-  timers: Map<string, Timer> | undefined = undefined
+
+  #rare: Rare | undefined = undefined
 
   constructor(kind: Kind, key: string) {
     this.kind = kind
     this.key = key
+  }
+
+  /** The command that is to be served next, whatever the lanes say: it was taken and had to wait for the store. */
+  get held(): Held | undefined {
+    return this.#rare?.held
+  }
+
+  set held(value: Held | undefined) {
+    if (value !== undefined) this.#rare ??= new Rare()
+    if (this.#rare !== undefined) this.#rare.held = value
+  }
+
+  /** What comes from inside the actor. */
+  get internals(): Fifo<Internal> | undefined {
+    return this.#rare?.internals
+  }
+
+  set internals(value: Fifo<Internal> | undefined) {
+    if (value !== undefined) this.#rare ??= new Rare()
+    if (this.#rare !== undefined) this.#rare.internals = value
+  }
+
+  /** Commands that wait for a place in the mailbox. */
+  get overflow(): Set<Waiting> | undefined {
+    return this.#rare?.overflow
+  }
+
+  set overflow(value: Set<Waiting> | undefined) {
+    if (value !== undefined) this.#rare ??= new Rare()
+    if (this.#rare !== undefined) this.#rare.overflow = value
+  }
+
+  /** Calls that the actor has taken and not answered, or made and not got the answer of; by sequence. */
+  get openCalls(): Map<number, OpenCall> | undefined {
+    return this.#rare?.openCalls
+  }
+
+  set openCalls(value: Map<number, OpenCall> | undefined) {
+    if (value !== undefined) this.#rare ??= new Rare()
+    if (this.#rare !== undefined) this.#rare.openCalls = value
+  }
+
+  /** What waits under a name by which it can be edited; by natural key and by delivery. */
+  get named(): Map<string, Waiting> | undefined {
+    return this.#rare?.named
+  }
+
+  set named(value: Map<string, Waiting> | undefined) {
+    if (value !== undefined) this.#rare ??= new Rare()
+    if (this.#rare !== undefined) this.#rare.named = value
+  }
+
+  /** Timers of an actor that has no store. */
+  get timers(): Map<string, Timer> | undefined {
+    return this.#rare?.timers
+  }
+
+  set timers(value: Map<string, Timer> | undefined) {
+    if (value !== undefined) this.#rare ??= new Rare()
+    if (this.#rare !== undefined) this.#rare.timers = value
   }
 
   /** The actor's name in messages. */
@@ -160,16 +227,17 @@ export class Cell {
 
   /** Whether anything waits for the actor. */
   get hasWork(): boolean {
+    const rare = this.#rare
     return (
-      this.held !== undefined ||
-      (this.internals !== undefined && this.internals.size > 0) ||
+      (rare !== undefined && (rare.held !== undefined || (rare.internals?.size ?? 0) > 0)) ||
       (this.mailbox !== undefined && this.mailbox.size > this.mailbox.postponed)
     )
   }
 
   /** The most urgent lane in which something waits; what comes from inside goes first. */
   get urgency(): Lane | undefined {
-    if (this.held !== undefined || (this.internals !== undefined && this.internals.size > 0)) return 0
+    const rare = this.#rare
+    if (rare !== undefined && (rare.held !== undefined || (rare.internals?.size ?? 0) > 0)) return 0
     return this.mailbox?.mostUrgent()
   }
 
