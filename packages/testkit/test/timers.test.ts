@@ -1,6 +1,7 @@
 /** Named timers, `after` and delayed `raise`: when they ring, how often, and what restarts and clocks do to them. */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { System } from '@bailiwick/kernel'
+import type { ShardStore } from '@bailiwick/store'
 import { laterStore, TestWorld } from '../src/index.ts'
 import type { TestWorldOptions } from '../src/index.ts'
 import { bell, ghostBell, remainingBell, restartBell, tower } from './chores.ts'
@@ -341,6 +342,33 @@ describe('a cancel beats a tick that is already queued', () => {
       for (const index of refs.keys()) expect(ringsOf(index)).toBe((ringsAtAnswer.get(`b${index}`) ?? 0) + 1)
     },
   )
+})
+
+test('G9 a timer that is cancelled while the store is being asked for what is due does not ring, however late the answer is', async () => {
+  // The store reads at once, as of then, and takes its time to say so; meanwhile the timer is cancelled.
+  let meanwhile = (): void => undefined
+  const stale = (store: ShardStore): ShardStore => ({
+    ...laterStore(store, () => 0),
+    dueTimers: async (now, limit) => {
+      const found = await store.dueTimers(now, limit)
+      if (found.length > 0) meanwhile()
+      for (let round = 0; round < 10; round += 1) await new Promise((resolve) => setImmediate(resolve))
+      return found
+    },
+  })
+  const { open, now, world, rungAt } = setUp({ wrapStore: stale })
+  const ref = (await open()).actor(bell, 'a')
+  await now(ref.ask.set({ name: 'x', delayMs: 1_000 }))
+  let isCancelled = false
+  meanwhile = () => {
+    meanwhile = () => undefined
+    void ref.ask.clear({ name: 'x' }).then(() => {
+      isCancelled = true
+    })
+  }
+  await world.advance(HOUR)
+  expect(isCancelled).toBe(true)
+  expect(rungAt('x')).toEqual([])
 })
 
 describe('periodic timers', () => {
