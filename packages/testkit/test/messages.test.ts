@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { TestWorld } from '@bailiwick/testkit'
 import type { System } from '@bailiwick/kernel'
 import { codeOf } from './code-of.ts'
-import { asker, inbox, mail, node, office, poster, sender, world as outside } from './network.ts'
+import { asker, ghostNode, inbox, mail, node, office, poster, sender, world as outside } from './network.ts'
 
 interface Place {
   readonly world: TestWorld
@@ -19,7 +19,7 @@ function setUp(shards: number): Place {
   onTestFinished(() => world.close())
   return {
     world,
-    open: () => world.open({ actors: [inbox, sender, node, poster, asker], effects: [mail] }),
+    open: () => world.open({ actors: [inbox, sender, node, poster, asker, ghostNode], effects: [mail] }),
     now: async (promise) => {
       promise.catch(() => undefined)
       await world.advance(0)
@@ -79,6 +79,20 @@ describe.each([1, 3])('on %i shards', (shards) => {
     const system = await open()
     await now(system.actor(node, 'loop').ask.again())
     expect(await now(system.actor(node, 'loop').ask.seen())).toContain('ASK_CYCLE node/loop>node/loop')
+  })
+
+  test('an actor without a store asks and answers like any other, and its overdue replies end too', async () => {
+    const { open, now, world } = setUp(shards)
+    const system = await open()
+    const ref = system.actor(ghostNode, 'g')
+    expect(await now(ref.ask.ask({ through: [] }))).toBe('here')
+    expect(await now(ref.ask.ask({ through: ['n1', 'n2'] }))).toEqual([])
+    const held = codeOf(ref.ask.hold())
+    const alsoHeld = codeOf(system.actor(node, 'n').ask.hold())
+    await world.advance(5_000)
+    expect(await now(held)).toBe('REPLY_OVERDUE')
+    expect(await now(alsoHeld)).toBe('REPLY_OVERDUE')
+    expect(system.stats().awaitingReply).toBe(0)
   })
 
   test('a child asks another actor and is settled by its answer', async () => {

@@ -120,7 +120,7 @@ type NodeEvent =
   | { readonly type: 'ask'; readonly through: readonly string[]; readonly last: string }
   | { readonly type: 'answered'; readonly output: unknown }
   | { readonly type: 'refused'; readonly error: { readonly code: string; readonly path?: readonly string[] } }
-  | { readonly type: 'again' }
+  | { readonly type: 'again' | 'hold' }
 
 /** Definitions that name themselves need their type written down once. */
 const itself = (): ActorDefinition => node
@@ -144,6 +144,8 @@ const nodeMachine = setup({
   on: {
     ask: [{ guard: ({ event }) => event.through.length === 0, actions: reply('here') }, { actions: 'forward' }],
     again: { actions: 'again' },
+    // Taken, and never answered.
+    hold: { actions: assign({ seen: ({ context }) => [...context.seen, 'held'] }) },
     answered: {
       actions: [assign({ seen: ({ context }) => [...context.seen, 'answered'] }), reply(({ event }) => event.output as object)],
     },
@@ -156,14 +158,17 @@ const nodeMachine = setup({
   },
 })
 
+const question = z.object({ through: z.array(z.string()).default([]), last: z.string().default('seen') })
+
 /** Passes a question on along a path of other nodes. */
 export const node = defineActor({
   type: 'node',
   module: import.meta.url,
   logic: nodeMachine,
   commands: {
-    ask: command({ input: z.object({ through: z.array(z.string()).default([]), last: z.string().default('seen') }), reply: 'deferred' }),
+    ask: command({ input: question, reply: 'deferred' }),
     again: command(),
+    hold: command({ reply: 'deferred', replyWithinMs: 5_000 }),
     seen: query({ reply: ({ context }) => context.seen }),
     missing: query({
       reply: () => {
@@ -171,6 +176,18 @@ export const node = defineActor({
       },
     }),
   },
+})
+
+/** The same in memory only. */
+export const ghostNode = defineActor({
+  type: 'ghost-node',
+  module: import.meta.url,
+  logic: nodeMachine,
+  commands: {
+    ask: command({ input: question, reply: 'deferred' }),
+    hold: command({ reply: 'deferred', replyWithinMs: 5_000 }),
+  },
+  volatile: true,
 })
 
 /** What effects did, in order: the outside world of a test. */

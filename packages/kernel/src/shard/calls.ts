@@ -128,15 +128,21 @@ export function refusalOfOpenCall(cell: Cell): MailboxFull | undefined {
 
 /** The open replies that a wish means, the oldest first. */
 export function meantBy(cell: Cell, wish: ReplyWish | FailWish, { cause }: Behalf): readonly OpenReply[] {
-  const open: OpenReply[] = []
-  for (const call of cell.openCalls?.values() ?? []) {
-    if (call.kind === 'reply' && (wish.command === undefined || call.command === wish.command)) open.push(call)
+  const isMeant = (call: OpenCall | undefined): call is OpenReply =>
+    call?.kind === 'reply' && (wish.command === undefined || call.command === wish.command)
+  if (cause !== undefined && !wish.all) {
+    // What comes on behalf of a command that is closed by now is late: it must not answer another.
+    const call = cell.openCalls?.get(cause)
+    return isMeant(call) ? [call] : []
   }
-  open.sort((left, right) => left.sequence - right.sequence)
-  if (wish.all) return open
-  // What comes on behalf of a command that is closed by now is late: it must not answer another.
-  const one = cause === undefined ? open[0] : open.find(({ sequence }) => sequence === cause)
-  return one === undefined ? [] : [one]
+  const meant: OpenReply[] = []
+  // The map is in the order of the sequences: the oldest comes first.
+  for (const call of cell.openCalls?.values() ?? []) {
+    if (!isMeant(call)) continue
+    meant.push(call)
+    if (!wish.all) break
+  }
+  return meant
 }
 
 /** Checks the value of a deferred reply. Throws `CommandFailed` or `NotSerializable`. */

@@ -94,7 +94,7 @@ export type Internal =
   | { readonly tag: 'event'; readonly event: EventLike }
   | { readonly tag: 'tick'; readonly timer: DueTimer; isCancelled: boolean }
   /** The tick of a timer that is in memory only; `next` says what becomes of the timer. */
-  | { readonly tag: 'ring'; readonly event: EventLike; isCancelled: boolean; next: (() => void) | undefined }
+  | { readonly tag: 'ring'; readonly name: string; readonly event: EventLike; isCancelled: boolean; next: (() => void) | undefined }
   | { readonly tag: 'store' }
 
 /** What the store says about a command's names: that it was handled, or that it takes the place of a dead letter. */

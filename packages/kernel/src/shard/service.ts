@@ -210,7 +210,7 @@ export function serveInternal(core: ShardCore, cell: Cell, hosted: Hosted, inter
       core.markDirty(cell)
       return
     }
-    const call = internal.tag === 'tick' ? callOfTimer(internal.timer.name) : undefined
+    const call = internal.tag === 'event' ? undefined : callOfTimer(internal.tag === 'tick' ? internal.timer.name : internal.name)
     if (call !== undefined) {
       expireCall(core, cell, hosted, call)
       return

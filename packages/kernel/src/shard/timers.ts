@@ -188,7 +188,7 @@ export class ShardTimers implements TimersPart {
   #startVolatile(cell: Cell, name: string, event: EventLike, delayMs: number, everyMs: number): void {
     cell.timers ??= new Map<string, Timer>()
     // The tick is the timer until it is handled, so that a cancel finds it in the queue as well.
-    const tick: VolatileTick = { tag: 'ring', event, isCancelled: false, next: undefined }
+    const tick: VolatileTick = { tag: 'ring', name, event, isCancelled: false, next: undefined }
     const fire = (): void => {
       if (everyMs === 0) tick.next = () => cell.timers?.delete(name)
       else tick.next = () => this.#startVolatile(cell, name, event, Math.abs(everyMs), everyMs)
