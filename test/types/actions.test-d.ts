@@ -1,5 +1,5 @@
 /** Types of the action creators: what must compile in a machine, and what must not. Read by the compiler, never run. */
-import { asking, command, defineActor, defineEffect, effect, query, reply, request, setTimer, tell } from '@bailiwick/kernel'
+import { asking, cancelTimer, command, defineActor, defineEffect, effect, query, reply, request, setTimer, tell } from '@bailiwick/kernel'
 import type { System } from '@bailiwick/kernel'
 import { expectTypeOf, test } from 'vitest'
 import { assign, enqueueActions, setup } from 'xstate'
@@ -75,6 +75,11 @@ test('context and event are typed in every place where an action may stand', () 
       },
     },
   })
+})
+
+test('they compile where the actions of XState do, also before any type is stated', () => {
+  setup({ actions: { clear: cancelTimer('x'), ring: setTimer('t', { delayMs: 1, event: { type: 'go', by: 1 } }), answer: reply('x') } })
+  setup({ types: { context: {} as { readonly n: number } }, actions: { clear: cancelTimer('x'), post: effect('mail', 1) } })
 })
 
 test('a wrong command, input or reply does not compile', () => {

@@ -62,7 +62,7 @@ export function checkDueAt(operation: string, delayMs: unknown, at: unknown, now
 /** Checks a length of time in milliseconds. Throws `InvalidInput`. */
 export function checkMs(operation: string, field: string, value: unknown, min: number): number {
   if (typeof value === 'number' && value >= min && value <= DELAY_MAX) return value
-  throw new InvalidInput(operation, field, `must be a number of milliseconds from ${min}`)
+  throw new InvalidInput(operation, field, `must be a number of milliseconds from ${min} to ${DELAY_MAX}`)
 }
 
 /** Checks a name that a sender gives. Throws `InvalidInput`. */

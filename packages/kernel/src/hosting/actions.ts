@@ -110,7 +110,7 @@ export interface EffectOptions<Args> {
 /** When a timer rings, and what its actor then hears. */
 export interface TimerArguments<Args> {
   /** The event that the actor gets; a text stands for an event of that type. */
-  readonly event: Given<EventLike | string, Args>
+  readonly event: Given<EventLike | (EventLike & Readonly<Record<string, unknown>>) | string, Args>
   /** So many milliseconds from now; any length. */
   readonly delayMs?: Given<number | undefined, Args>
   /** At this moment: a date, or milliseconds since 1970. */
@@ -139,7 +139,9 @@ function wishing<
   ExpressionEvent extends EventObject,
   Event extends EventObject,
   ActionParams extends Params,
->(wish: (args: ActionArgs<Context, ExpressionEvent, Event>) => Wish): WishAction<Context, ExpressionEvent, Event, ActionParams> {
+>(
+  wish: (args: ActionArgs<Context, ExpressionEvent, Event>) => Wish,
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   const action = emit<Context, ExpressionEvent, ActionParams, Event, WishEvent>((args) => ({ type: 'bailiwick.wish', [WISH]: wish(args) }))
   return action as unknown as WishAction<Context, ExpressionEvent, Event, ActionParams> // The seam: the emitted event never leaves the kernel.
 }
@@ -155,7 +157,7 @@ export function tell<
 >(
   definition: Definition | (() => Definition),
   to: TellArguments<Definition, Name, ActionArgs<Context, ExpressionEvent, Event>>,
-): WishAction<Context, ExpressionEvent, Event, ActionParams> {
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing((args) => ({
     kind: 'tell',
     definition: typeof definition === 'function' ? definition() : definition,
@@ -184,7 +186,7 @@ export function request<
 >(
   definition: Definition | (() => Definition),
   to: RequestArguments<Definition, Name, ActionArgs<Context, ExpressionEvent, Event>>,
-): WishAction<Context, ExpressionEvent, Event, ActionParams> {
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing((args) => ({
     kind: 'request',
     definition: typeof definition === 'function' ? definition() : definition,
@@ -212,7 +214,7 @@ export function reply<
 >(
   value: Given<Plain, ActionArgs<Context, ExpressionEvent, Event>>,
   options: ReplyOptions<ActionArgs<Context, ExpressionEvent, Event>> = {},
-): WishAction<Context, ExpressionEvent, Event, ActionParams> {
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing((args) => ({
     kind: 'reply',
     value: resolve(value, args),
@@ -227,7 +229,9 @@ export function fail<
   ExpressionEvent extends EventObject,
   Event extends EventObject,
   ActionParams extends Params,
->(how: FailArguments<ActionArgs<Context, ExpressionEvent, Event>>): WishAction<Context, ExpressionEvent, Event, ActionParams> {
+>(
+  how: FailArguments<ActionArgs<Context, ExpressionEvent, Event>>,
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing((args) => ({
     kind: 'fail',
     message: resolve(how.message, args),
@@ -251,7 +255,7 @@ export function effect<
   name: string | EffectDefinition<Taken>,
   input?: Given<Taken, ActionArgs<Context, ExpressionEvent, Event>>,
   options: EffectOptions<ActionArgs<Context, ExpressionEvent, Event>> = {},
-): WishAction<Context, ExpressionEvent, Event, ActionParams> {
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing((args) => ({
     kind: 'effect',
     name: typeof name === 'string' ? name : name.name,
@@ -268,7 +272,9 @@ export function cancelEffect<
   ExpressionEvent extends EventObject,
   Event extends EventObject,
   ActionParams extends Params,
->(label: Given<string, ActionArgs<Context, ExpressionEvent, Event>>): WishAction<Context, ExpressionEvent, Event, ActionParams> {
+>(
+  label: Given<string, ActionArgs<Context, ExpressionEvent, Event>>,
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing((args) => ({ kind: 'cancel-effect', label: resolve(label, args) }))
 }
 
@@ -281,7 +287,7 @@ export function setTimer<
 >(
   name: Given<string, ActionArgs<Context, ExpressionEvent, Event>>,
   timer: TimerArguments<ActionArgs<Context, ExpressionEvent, Event>>,
-): WishAction<Context, ExpressionEvent, Event, ActionParams> {
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing((args) => {
     const event = resolve(timer.event, args)
     return {
@@ -303,7 +309,9 @@ export function cancelTimer<
   ExpressionEvent extends EventObject,
   Event extends EventObject,
   ActionParams extends Params,
->(name: Given<string, ActionArgs<Context, ExpressionEvent, Event>>): WishAction<Context, ExpressionEvent, Event, ActionParams> {
+>(
+  name: Given<string, ActionArgs<Context, ExpressionEvent, Event>>,
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing((args) => ({ kind: 'cancel-timer', name: resolve(name, args) }))
 }
 
@@ -317,6 +325,6 @@ export function postpone<
   ExpressionEvent extends EventObject,
   Event extends EventObject,
   ActionParams extends Params,
->(): WishAction<Context, ExpressionEvent, Event, ActionParams> {
+>(): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing(() => ({ kind: 'postpone' }))
 }

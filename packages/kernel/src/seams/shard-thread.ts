@@ -2,7 +2,7 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it refuses an old Node.js before anything else is loaded.
 import '../node-version.ts'
 import { parentPort, workerData } from 'node:worker_threads'
-import { encodeError } from '../errors.ts'
+import { encodeError, messageOf } from '../errors.ts'
 import { openShards } from '../shard/assembly.ts'
 import { loadDefinitions, loadEffects } from './load-definitions.ts'
 import { nodeClock, nodeRandom, nodeScheduler } from './node-clock.ts'
@@ -29,12 +29,17 @@ async function serve(): Promise<ThreadStarted> {
       clock: nodeClock,
       scheduler: nodeScheduler,
       stores: nodeStores,
-      report: (error) => process.emitWarning(error instanceof Error ? error : String(error), { type: 'BailiwickAction' }),
+      report: (error) => process.emitWarning(messageOf(error), { type: 'BailiwickAction', detail: stackOf(error) }),
     })
     return { tag: 'ready' }
   } catch (error) {
     return { tag: 'failed', error: encodeError(error) }
   }
+}
+
+/** Where an error comes from, as far as it says. */
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? '') : ''
 }
 
 parentPort?.postMessage(await serve())

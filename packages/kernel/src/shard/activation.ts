@@ -6,7 +6,6 @@
  */
 import type { StoredActor } from '@bailiwick/store'
 import { decodeKey } from '../definition/key.ts'
-import { findJsonFault } from '../definition/json.ts'
 import { ActivationFailed, messageOf, NoMigration, NotSerializable } from '../errors.ts'
 import type { EventLike } from '../hosting/host.ts'
 import { NOBODY } from './calls.ts'
@@ -14,7 +13,7 @@ import type { Cell } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { Gauge } from './gauges.ts'
 import { decodeOpenCalls } from './open-call.ts'
-import { absorb } from './service.ts'
+import { absorb, checkChildren, checkState } from './service.ts'
 import { checkWishes, performWishes } from './wishes.ts'
 
 /** Installs an actor in its cell. Throws `ActivationFailed`, `NoMigration` or `NotSerializable`, leaving the cell empty. */
@@ -25,6 +24,7 @@ export function install(core: ShardCore, cell: Cell, stored: StoredActor | undef
   } catch (error) {
     cell.hosted = undefined
     cell.isDirty = false
+    cell.openCalls = undefined
     if (error instanceof NoMigration || error instanceof NotSerializable) throw error
     throw new ActivationFailed(cell.address, messageOf(error), { cause: error })
   }
@@ -36,8 +36,8 @@ function create(core: ShardCore, cell: Cell): void {
   const { definition, host } = cell.kind
   const key = decodeKey(cell.key)
   const { hosted, step } = host.create(cell, cell.address, key, definition.input?.({ key }))
-  const fault = findJsonFault(step.snapshot.context)
-  if (fault !== undefined) throw new NotSerializable(cell.address, ['context', fault.path].filter(Boolean).join('.'), fault.detail)
+  checkState(cell, { context: undefined, output: undefined }, step)
+  checkChildren(cell, hosted)
   cell.hosted = hosted
   cell.isStored = false
   // An actor that wants something from its start on must be stored before it gets it; one that only holds its

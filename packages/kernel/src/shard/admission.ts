@@ -4,6 +4,7 @@
  * Nothing is read from the store here; an actor is brought into memory when its first command is served.
  */
 import type { InboxCommand } from '@bailiwick/store'
+import { MailboxFull } from '../errors.ts'
 import { ToShard } from '../protocol/to-shard.ts'
 import type { CommandMessage, Extras, ReadMessage } from '../protocol/to-shard.ts'
 import { answer, refuse } from './answers.ts'
@@ -99,6 +100,12 @@ function settle(core: ShardCore, waiting: Waiting, extras: Extras | undefined, n
 /** Accepts a command for later: it goes to the store with this batch, and its sender hears of it then. */
 function schedule(core: ShardCore, waiting: Waiting, dueAt: number): void {
   const { cell, lane, input, idempotency, command, call } = waiting
+  // While nothing is committed they pile up in the open batch.
+  if (core.batch.accepted.length >= core.limits.waitingCommands) {
+    core.count(Gauge.full)
+    refuse(core, cell, call, new MailboxFull(cell.address, 'shard', core.limits.waitingCommands))
+    return
+  }
   core.schedule.accept({ type: cell.kind.definition.type, key: cell.key, command: command?.name ?? '', lane, input, idempotency, dueAt })
   answer(core, cell, call, undefined)
 }

@@ -23,6 +23,7 @@ export class Alarm {
   readonly #purpose: AlarmPurpose
   #timer: Timer | undefined
   #isClosed = false
+  #asked = 0
 
   constructor(clock: ShardClock, purpose: AlarmPurpose) {
     this.#clock = clock
@@ -31,7 +32,13 @@ export class Alarm {
 
   /** Sets the alarm for the earliest moment. */
   arm(): void {
-    this.#attempt(async () => this.#set(await this.#purpose.nextAt()))
+    this.#asked += 1
+    const asked = this.#asked
+    this.#attempt(async () => {
+      const at = await this.#purpose.nextAt()
+      // An answer to an older question must not silence what a newer one has set.
+      if (asked === this.#asked) this.#set(at)
+    })
   }
 
   /** Stops it for good. */
@@ -55,7 +62,7 @@ export class Alarm {
     const at = await this.#purpose.nextAt()
     if (at === undefined || this.#isClosed) return
     if (at <= this.#clock.wall()) await this.#purpose.ring()
-    else this.#set(at)
+    else this.arm()
   }
 
   #attempt(action: () => Promise<void>): void {

@@ -96,11 +96,13 @@ export class OpenBatch implements Batch {
   /** Actors whose children start after the commit. */
   readonly starts: Cell[] = []
   /** Follows that get their first state with this batch. */
-  readonly joined: number[] = []
+  readonly joined: { readonly call: number; readonly cell: Cell }[] = []
   /** Tells that arrived since the last commit. */
   readonly tells: Waiting[] = []
   /** Tells that the batch accepts into the stored inbox. */
   readonly stored: Waiting[] = []
+  /** Messages to actors without a store: what these do cannot be taken back, so they get them after the commit. */
+  readonly toVolatile: Waiting[] = []
   /** Stored commands that the batch finishes, in the order in which they were served. */
   readonly served: Waiting[] = []
   /** Outcomes recorded by the batch, by scope and key. */

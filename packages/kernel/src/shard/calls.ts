@@ -123,7 +123,10 @@ export function join(core: ShardCore, reservation: OpenReply, waiting: Waiting):
 /** Why an actor cannot take another command with a deferred reply, if it cannot. */
 export function refusalOfOpenCall(cell: Cell): MailboxFull | undefined {
   const { capacity } = cell.kind.definition.mailbox
-  return (cell.openCalls?.size ?? 0) >= capacity ? new MailboxFull(cell.address, 'mailbox', capacity) : undefined
+  if ((cell.openCalls?.size ?? 0) < capacity) return undefined
+  let replies = 0
+  for (const { kind } of cell.openCalls?.values() ?? []) if (kind === 'reply') replies += 1
+  return replies >= capacity ? new MailboxFull(cell.address, 'mailbox', capacity) : undefined
 }
 
 /** The open replies that a wish means, the oldest first. */

@@ -127,10 +127,12 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   refuseEditsOf(core, batch.stored, encoded)
   for (const [tag, call] of batch.answers.splice(0)) {
     // A follow that has begun goes on: its next change comes with the next commit.
-    const isEnded = tag === FromShard.value || tag === FromShard.error || (tag === FromShard.change && batch.joined.includes(call))
+    const isEnded =
+      tag === FromShard.value || tag === FromShard.error || (tag === FromShard.change && batch.joined.some((join) => join.call === call))
     if (isEnded) batch.answers.push([FromShard.error, call, encoded])
   }
-  for (const { sequence, call } of batch.awaited) {
+  for (const { sequence, call, cell } of batch.awaited) {
+    if (!cell.kind.isDurable) continue
     const awaiting = core.awaiting.get(sequence)?.filter((one) => one.call !== call)
     if (awaiting === undefined) continue
     if (awaiting.length === 0) core.awaiting.delete(sequence)
@@ -142,7 +144,7 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   core.childAsks.rolledBack(batch.asked, error)
   core.effects.rolledBack(batch)
   core.links.rolledBack(batch)
-  for (const calls of core.followers.values()) for (const call of batch.joined) calls.delete(call)
+  for (const { cell, call } of batch.joined) if (cell.kind.isDurable) core.followers.get(cell.address)?.delete(call)
 }
 
 /** Edits in the batch under way of commands that were not accepted after all are not accepted either. */

@@ -26,6 +26,7 @@ export interface EffectLetter {
 /** What a letter keeps beside its columns. */
 export interface LetterDetail extends Detail {
   readonly lane?: number
+  readonly dueAt?: number
   readonly idempotency?: { readonly key: string; readonly fingerprint: string }
   readonly effect?: {
     readonly idempotencyKey: string
@@ -43,8 +44,13 @@ export function bury(core: ShardCore, parcel: Parcel, error: unknown): void {
     core.count(Gauge.lostTells)
     return
   }
-  const { type, key, detail, idempotency } = parcel
-  const kept: LetterDetail = { ...detail, lane: parcel.lane, ...(idempotency === undefined ? {} : { idempotency }) }
+  const { type, key, detail, idempotency, dueAt } = parcel
+  const kept: LetterDetail = {
+    ...detail,
+    lane: parcel.lane,
+    ...(dueAt === undefined ? {} : { dueAt }),
+    ...(idempotency === undefined ? {} : { idempotency }),
+  }
   keep(core, { type, key, command: parcel.command, input: parcel.input, naturalKey: detail?.naturalKey, detail: kept }, error)
 }
 

@@ -15,7 +15,7 @@ import type { DueEffect } from '@bailiwick/store'
 import type { EffectAttempt, EffectDefinition, ProbeResult } from '../definition/define-effect.ts'
 import { findJsonFault } from '../definition/json.ts'
 import { addressOf } from '../definition/key.ts'
-import { EffectTimeout, MailboxFull, NotSerializable, UnknownCommand } from '../errors.ts'
+import { EffectTimeout, MailboxFull, NotSerializable, ShardCrashed, UnknownCommand } from '../errors.ts'
 import { Alarm } from './alarm.ts'
 import type { OpenBatch } from './batch.ts'
 import type { ShardCore } from './core.ts'
@@ -25,6 +25,10 @@ import type { EffectDetail, EffectEnd, EffectPromise, EffectQueue, Run } from '.
 import type { EffectsPart } from './parts.ts'
 import { Gauge } from './gauges.ts'
 import { deliver, isOutboxFull, plainError } from './parcels.ts'
+
+const REARM_MS = 10
+/** How often a probe is asked beyond the last attempt, if threads die meanwhile. */
+const PROBES_MAX = 3
 
 /** All effects of one shard. */
 export class ShardEffects implements EffectsPart {
@@ -113,6 +117,8 @@ export class ShardEffects implements EffectsPart {
     for (const { name } of batch.effects) names.add(name)
     for (const { queue } of batch.ends) names.add(queue.definition.name)
     for (const { queue } of batch.claims.values()) names.add(queue.definition.name)
+    // A cancel may have taken back what the alarm was set for.
+    if (batch.effectsCancelled.length > 0) for (const name of this.#queues.keys()) names.add(name)
     for (const name of names) {
       const queue = this.#queues.get(name)
       if (queue !== undefined) this.#armQueue(queue)
@@ -165,9 +171,16 @@ export class ShardEffects implements EffectsPart {
     for (const row of rows) {
       if (freeOf(queue) <= 0 || this.#isClosed) break
       if (isSpokenFor(batch, row) || (committing !== undefined && isSpokenFor(committing, row))) continue
+      if (isSpent(queue.definition, row)) {
+        const error = new ShardCrashed(`it died during attempt ${row.attempts} of the effect "${row.name}"`)
+        this.#record({ queue, row, attempt: row.attempts, result: { error, isLast: true, isUnknown: true } })
+        continue
+      }
       batch.claims.set(row.sequence, { queue, row })
       queue.claiming += 1
     }
+    // What the batches speak for is settled with them; if there is more, it is looked at then or after the next alarm.
+    if (rows.length > 0 && queue.claiming === 0) core.clock.setTimer(() => this.#armQueue(queue), REARM_MS)
     core.wake()
   }
 
@@ -190,8 +203,10 @@ export class ShardEffects implements EffectsPart {
     }
     const succeed = (output: unknown): void => this.#end(run, { queue, row, attempt, result: { output } })
     const perform = (): void => {
-      // The probe may have taken the whole time of the attempt.
-      if (running.get(row.sequence) === run) attemptOf(definition, row, attempt, abort.signal).then(succeed, end(false))
+      // The probe may have taken the whole time of the attempt, or the attempts may be used up.
+      if (running.get(row.sequence) !== run) return
+      if (attempt > definition.retry.maxAttempts) end(false)(new ShardCrashed(`it died during the last attempt of "${row.name}"`))
+      else attemptOf(definition, row, attempt, abort.signal).then(succeed, end(false))
     }
     if (!isProbed) perform()
     else {
@@ -262,8 +277,11 @@ async function attemptOf(definition: EffectDefinition, row: DueEffect, attempt: 
 
 /** Asks whether the last attempt took effect. */
 async function probeOf(definition: EffectDefinition, row: DueEffect, attempt: number, signal: AbortSignal): Promise<ProbeResult<unknown>> {
-  const found = (await definition.probe?.(givenOf(row, attempt, signal))) as ProbeResult<unknown> | undefined // As its type says.
-  return found?.done === true ? { done: true, output: checked(definition, found.output) } : { done: false }
+  const found = (await definition.probe?.(givenOf(row, attempt, signal))) as Partial<ProbeResult<unknown>> | undefined // Its type says more.
+  // What is no answer must not be taken for a no: the effect would be performed again.
+  if (found?.done === false) return { done: false }
+  if (found?.done === true) return { done: true, output: checked(definition, 'output' in found ? found.output : undefined) }
+  throw new TypeError(`the probe of "${definition.name}" must answer { done: true, output } or { done: false }`)
 }
 
 function givenOf({ input, idempotencyKey }: DueEffect, attempt: number, signal: AbortSignal): EffectAttempt<never> {
@@ -279,6 +297,11 @@ function checked(definition: EffectDefinition, output: unknown): unknown {
 
 function isUnknown(row: DueEffect): boolean {
   return row.isClaimed || (row.detail !== undefined && (JSON.parse(row.detail) as EffectDetail).isUnknown === true) // Written by `#record`.
+}
+
+/** Whether an effect has had all its attempts, the last of which ended with its thread. A probe is still asked a few times. */
+function isSpent({ retry, probe }: EffectDefinition, row: DueEffect): boolean {
+  return row.isClaimed && row.attempts >= retry.maxAttempts + (probe === undefined ? 0 : PROBES_MAX)
 }
 
 /** A result that JSON cannot carry was performed all the same: trying again would only repeat it. */

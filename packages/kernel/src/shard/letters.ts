@@ -2,7 +2,7 @@
 import type { Answer, DeadLetter, DeadLetterFilter } from '@bailiwick/store'
 import type { ShardCore } from './core.ts'
 import type { LetterDetail } from './dead-letters.ts'
-import { admitParcel } from './parcels.ts'
+import { deliver } from './parcels.ts'
 
 /** A dead letter as it leaves the shard. */
 export interface LetterView {
@@ -49,7 +49,7 @@ export function takeOut(core: ShardCore, sequence: number): void {
 
 function replayOne(core: ShardCore, letter: DeadLetter): void {
   takeOut(core, letter.sequence)
-  const { lane, idempotency, effect, ...detail } = detailOf(letter)
+  const { lane, idempotency, effect, dueAt, ...detail } = detailOf(letter)
   const { type, key, command } = letter
   if (effect !== undefined) {
     const { idempotencyKey, label, behalf } = effect
@@ -57,7 +57,7 @@ function replayOne(core: ShardCore, letter: DeadLetter): void {
     return
   }
   const input = JSON.parse(letter.input) as object | null // Written by `bury`.
-  admitParcel(core, { type, key, command, lane: lane ?? 2, input, idempotency, detail })
+  deliver(core, { type, key, command, lane: lane ?? 2, input, idempotency, dueAt, detail })
 }
 
 function viewOf(core: ShardCore, letter: DeadLetter): LetterView {

@@ -25,6 +25,8 @@ import { admitParcel } from './parcels.ts'
 
 const WINDOW = 4_096
 const RETRY_MS = 1_000
+/** Wishes to send again that come so soon after the last time mean the same loss. */
+const RESEND_MS = 100
 const DELETE_MS = 1_000
 
 /** One peer. */
@@ -42,6 +44,11 @@ class Peer {
   received = 0
   /** Messages that are committed and not confirmed. */
   readonly window = new Fifo<OutboxMessage>()
+  /** Elapsed time at which it was last asked to send again, while that has brought nothing. */
+  askedAt: number | undefined = undefined
+  /** Elapsed time at which the whole window was last sent again. */
+  resentAt = Number.NEGATIVE_INFINITY
+  owesConfirm = false
   isReading = false
 
   constructor(index: number) {
@@ -103,12 +110,18 @@ export class Links implements LinksPart {
       if (message[0] === BetweenShards.message) this.#take(peer, message[1], message[2])
       else this.#confirmed(peer, message[1], message[0] === BetweenShards.again)
     }
+    // Repetitions are confirmed once for all of them.
+    if (!peer.owesConfirm) return
+    peer.owesConfirm = false
+    this.#confirm(peer, BetweenShards.confirm)
   }
 
   /** Sends again what a peer has not confirmed: it has been started anew. */
   resend(index: number): void {
     const peer = this.#peers.get(index)
-    if (peer !== undefined) this.#send(peer, [...peer.window])
+    if (peer === undefined) return
+    peer.resentAt = this.#core.clock.elapsed()
+    this.#send(peer, [...peer.window])
   }
 
   /** Puts deletions into a batch that is committed anyway. */
@@ -138,6 +151,14 @@ export class Links implements LinksPart {
       peer.taken = peer.received
       this.#core.clock.setTimer(() => this.#confirm(peer, BetweenShards.again), RETRY_MS)
     }
+  }
+
+  /** Asks a peer to send again, once for each gap, and again if nothing comes of it. */
+  #askAgain(peer: Peer): void {
+    const now = this.#core.clock.elapsed()
+    if (peer.askedAt !== undefined && now - peer.askedAt < RETRY_MS) return
+    peer.askedAt = now
+    this.#confirm(peer, BetweenShards.again)
   }
 
   /** Deletions go with the next commit; where none comes, with one of their own. */
@@ -170,11 +191,12 @@ export class Links implements LinksPart {
   #take(peer: Peer, sequence: number, message: string): void {
     if (sequence !== peer.taken + 1) {
       // A repetition is confirmed again; a gap means that something was lost on the way.
-      if (sequence <= peer.received) this.#confirm(peer, BetweenShards.confirm)
-      else if (sequence > peer.taken) this.#confirm(peer, BetweenShards.again)
+      if (sequence <= peer.received) peer.owesConfirm = true
+      else if (sequence > peer.taken + 1) this.#askAgain(peer)
       return
     }
     peer.taken = sequence
+    peer.askedAt = undefined
     this.#core.batch.admitted.set(peer.index, sequence)
     admitParcel(this.#core, JSON.parse(message) as Parcel) // Written by `post` of the peer.
   }
@@ -188,7 +210,7 @@ export class Links implements LinksPart {
     for (let first = peer.window.peek(); first !== undefined && first.sequence <= peer.confirmed; first = peer.window.peek()) {
       peer.window.shift()
     }
-    if (isAgain) this.resend(peer.index)
+    if (isAgain && this.#core.clock.elapsed() - peer.resentAt >= RESEND_MS) this.resend(peer.index)
     if (peer.isBehind && peer.window.size < WINDOW / 2) this.#readOn(peer)
   }
 

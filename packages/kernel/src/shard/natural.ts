@@ -36,10 +36,10 @@ export function isNamed(waiting: Waiting): boolean {
 
 /** Lets an arriving command replace one of the same name that waits. `accepted` if there is none. */
 export function editWaiting(core: ShardCore, arriving: Waiting): Answer<Named> {
-  const detail = arriving.detail ?? {}
+  // A delivery that another command stands for already is known, whatever it is about.
+  if (isDelivered(arriving)) return duplicate(core)
   const found = waitingUnder(arriving)
   if (found === undefined) return 'accepted'
-  if (!isNews(found.detail, detail)) return duplicate(core)
   // What failed, or was replaced long ago, is known to the store only.
   const past = lookUpDeliveries(core, arriving)
   return past instanceof Promise ? past.then((known) => editFound(core, arriving, known)) : editFound(core, arriving, past)
@@ -108,6 +108,17 @@ function waitingUnder(arriving: Waiting): Waiting | undefined {
   return undefined
 }
 
+/** Whether a command that waits or is being worked on stands for one of the deliveries. */
+function isDelivered({ cell, command, detail }: Waiting): boolean {
+  const deliveries = detail?.deliveries
+  if (deliveries === undefined) return false
+  const isWaiting = deliveries.some((delivery) => {
+    const found = cell.named?.get(`delivery ${command?.name ?? ''} ${delivery}`)
+    return found !== undefined && !found.isWithdrawn && !found.isFinished
+  })
+  return isWaiting || openUnder(cell, command?.name, { deliveries }) !== undefined
+}
+
 function editFound(core: ShardCore, arriving: Waiting, past: NameFinding): Named {
   const found = waitingUnder(arriving)
   if (found === undefined) return 'accepted'
@@ -124,10 +135,12 @@ function editFound(core: ShardCore, arriving: Waiting, past: NameFinding): Named
 }
 
 /** Whether a delivery is known to the store: recorded by itself, or with a dead letter under the same natural key. */
-function lookUpDeliveries(core: ShardCore, waiting: Waiting): Answer<NameFinding> {
-  const [delivery] = waiting.detail?.deliveries ?? []
-  const record = delivery === undefined ? undefined : recordOf(core, scopeOf('delivery', waiting), delivery)
-  const judge = (found: StoredOutcome | undefined): Answer<NameFinding> => (found === undefined ? lookUpLetter(core, waiting) : DUPLICATE)
+function lookUpDeliveries(core: ShardCore, waiting: Waiting, from = 0): Answer<NameFinding> {
+  const delivery = waiting.detail?.deliveries?.[from]
+  if (delivery === undefined) return lookUpLetter(core, waiting)
+  const record = recordOf(core, scopeOf('delivery', waiting), delivery)
+  const judge = (found: StoredOutcome | undefined): Answer<NameFinding> =>
+    found === undefined ? lookUpDeliveries(core, waiting, from + 1) : DUPLICATE
   return record instanceof Promise ? record.then(judge) : judge(record)
 }
 
@@ -202,9 +215,10 @@ function actorOf(cell: Cell): { readonly type: string; readonly key: string } {
   return { type: cell.kind.definition.type, key: cell.key }
 }
 
+/** Recording a name again says the same: where there is a record that counts, nothing is to be done. */
 function recordName(core: ShardCore, scope: string, key: string): void {
   const { batch, limits } = core
-  if (batch.recorded.has(`${scope}${key}`)) return
+  if (batch.recorded.has(`${scope}${key}`) || core.committing?.recorded.has(`${scope}${key}`) === true) return
   const record = { fingerprint: '', outcome: '{}', expiresAt: batch.at + limits.idempotencyTtlMs }
   batch.outcomes.push({ scope, key, ...record })
   batch.recorded.set(`${scope}${key}`, record)

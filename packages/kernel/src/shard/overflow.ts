@@ -38,8 +38,9 @@ export class Overflow implements OverflowPart {
   }
 
   add(waiting: Waiting, refusal: MailboxFull, waitMs: number): void {
+    // Also who waits for the shard is noted at the actor, so that the actor does not leave memory under it.
+    joinLineOf(waiting)
     if (refusal.scope === 'shard') this.#line.add(waiting)
-    else joinLineOf(waiting)
     nameWaiting(waiting)
     const entry: Entry = { waiting, refusal, dueAt: 0, durationMs: 0, earlier: undefined, later: undefined }
     this.#entries.set(waiting, entry)
@@ -51,13 +52,11 @@ export class Overflow implements OverflowPart {
     for (const waiting of this.#line) {
       if (this.#isShardFull) return
       this.#line.delete(waiting)
-      if (isFull(waiting.cell)) joinLineOf(waiting)
-      else this.#enter(waiting, enter)
+      if (!isFull(waiting)) this.#enter(waiting, enter)
     }
     for (const waiting of cell.overflow ?? []) {
       if (this.#isShardFull || cell.mailbox?.isFull === true) return
-      leaveLineOf(waiting)
-      this.#enter(waiting, enter)
+      if (!this.#line.has(waiting)) this.#enter(waiting, enter)
     }
   }
 
@@ -102,8 +101,9 @@ export class Overflow implements OverflowPart {
   }
 }
 
-function isFull(cell: Cell): boolean {
-  return cell.mailbox?.isFull === true || (cell.overflow?.size ?? 0) > 0
+/** Whether a command that has come to the head of the shard's line finds its actor's mailbox full, or others before it there. */
+function isFull({ cell }: Waiting): boolean {
+  return cell.mailbox?.isFull === true
 }
 
 function joinLineOf(waiting: Waiting): void {

@@ -59,6 +59,11 @@ export function admitParcel(core: ShardCore, parcel: Parcel): void {
     refuseParcel(core, parcel, refusal)
     return
   }
+  if (!kind.isDurable) {
+    core.batch.toVolatile.push(waiting)
+    core.wake()
+    return
+  }
   enqueue(core, waiting)
   core.batch.tells.push(waiting)
 }

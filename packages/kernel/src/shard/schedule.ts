@@ -24,7 +24,7 @@ export class Schedule implements SchedulePart {
   constructor(core: ShardCore) {
     this.#core = core
     this.#alarm = new Alarm(core.clock, {
-      nextAt: () => core.store.nextCommandDueAt(),
+      nextAt: () => this.#nextAt(),
       ring: () => this.#readDue(),
     })
   }
@@ -50,20 +50,29 @@ export class Schedule implements SchedulePart {
 
   /** After a commit: forgets what is finished, and looks for what is next. */
   settled(accepted: readonly InboxCommand[], finished: readonly number[]): void {
-    if (this.#queued.size > 0) {
-      for (const sequence of finished) this.#queued.delete(sequence)
-      if (this.#queued.size === 0) this.arm()
-    } else if (accepted.some(({ dueAt }) => dueAt !== undefined)) this.arm()
+    const before = this.#queued.size
+    if (before > 0) for (const sequence of finished) this.#queued.delete(sequence)
+    if (this.#queued.size < before || accepted.some(({ dueAt }) => dueAt !== undefined)) this.arm()
   }
 
   /** Sets the alarm for the earliest command. */
   arm(): void {
-    if (this.#queued.size === 0) this.#alarm.arm()
+    this.#alarm.arm()
   }
 
   /** Stops the alarm. */
   close(): void {
     this.#alarm.close()
+  }
+
+  /** The earliest moment of those that are not queued; what is queued may stay so for long. */
+  async #nextAt(): Promise<number | undefined> {
+    const { store } = this.#core
+    if (this.#queued.size === 0) return await store.nextCommandDueAt()
+    // As long as a whole reading is queued, finishing it is what to wait for.
+    if (this.#queued.size >= READ_MAX) return undefined
+    const rows = await store.dueCommands(Number.MAX_SAFE_INTEGER, this.#queued.size + 1)
+    return rows.find(({ sequence }) => !this.#queued.has(sequence))?.dueAt
   }
 
   async #readDue(): Promise<void> {
@@ -76,5 +85,6 @@ export class Schedule implements SchedulePart {
       if (!readmit(core, row)) core.count(Gauge.stranded)
     }
     core.wake()
+    this.arm()
   }
 }

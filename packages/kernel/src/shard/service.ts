@@ -63,7 +63,7 @@ export function serveRead(core: ShardCore, cell: Cell, hosted: Hosted, waiting: 
   const { address } = cell
   const followers = core.followers.get(address) ?? new Set<number>()
   followers.add(waiting.call)
-  core.batch.joined.push(waiting.call)
+  core.batch.joined.push({ call: waiting.call, cell })
   core.followers.set(address, followers)
   core.batch.answersOf(cell).push([FromShard.change, waiting.call, view])
 }
@@ -274,7 +274,7 @@ function expireCall(core: ShardCore, cell: Cell, hosted: Hosted, sequence: numbe
 function serveStep(core: ShardCore, cell: Cell, hosted: Hosted, event: EventLike, behalf: Behalf): void {
   const step = cell.kind.host.transition(hosted, event)
   if (!step.isAccepted || step.wishes.some(({ kind }) => kind === 'postpone')) return
-  checkState(cell, hosted, step)
+  checkState(cell, hosted.snapshot, step)
   const wishes = checkWishes(core, cell, step.wishes)
   accept(core, cell, hosted, step, event, () => behalf.chain)
   performWishes(core, cell, wishes, behalf)
@@ -300,7 +300,7 @@ function transition(core: ShardCore, cell: Cell, hosted: Hosted, event: EventLik
   }
   if (!step.isAccepted)
     throw cycleOf(core, cell, waiting.detail?.chain) ?? new CommandRejected(cell.address, command, describeState(hosted))
-  checkState(cell, hosted, step)
+  checkState(cell, hosted.snapshot, step)
   return step
 }
 
@@ -322,11 +322,11 @@ function describeState({ snapshot }: Hosted): string {
 }
 
 /** Refuses a step whose state JSON cannot carry. */
-function checkState(cell: Cell, hosted: Hosted, step: Step): void {
+export function checkState(cell: Cell, before: Pick<Step['snapshot'], 'context' | 'output'>, step: Step): void {
   const { snapshot } = step
-  const inContext = findJsonFault(snapshot.context, hosted.snapshot.context)
+  const inContext = findJsonFault(snapshot.context, before.context)
   if (inContext !== undefined) throw notSerializable(cell, 'context', inContext)
-  const inOutput = findJsonFault(snapshot.output, hosted.snapshot.output)
+  const inOutput = findJsonFault(snapshot.output, before.output)
   if (inOutput !== undefined) throw notSerializable(cell, 'output', inOutput)
   for (const wish of step.timers) {
     const fault = wish.kind === 'set' ? findJsonFault(wish.event) : undefined
@@ -387,7 +387,7 @@ function hasMoved(before: Step['snapshot'], after: Step['snapshot']): boolean {
 }
 
 /** The state of children is part of the snapshot, and only writing it shows whether JSON can carry it. */
-function checkChildren(cell: Cell, hosted: Hosted): void {
+export function checkChildren(cell: Cell, hosted: Hosted): void {
   if (!cell.kind.isDurable || !hosted.hasChildren) return
   try {
     cell.kind.host.encode(hosted)

@@ -41,7 +41,7 @@ import { inherit, lookUpName, recordOf } from './natural.ts'
 import { callOfTimer } from './open-call.ts'
 import { ChildAsks } from './child-asks.ts'
 import { Overflow } from './overflow.ts'
-import { answerCaller, plainError } from './parcels.ts'
+import { answerCaller, enqueue, plainError } from './parcels.ts'
 import { Schedule } from './schedule.ts'
 import {
   finish,
@@ -316,12 +316,16 @@ export class Shard implements HostEvents<Cell> {
     const internal = cell.held === undefined ? cell.internals?.shift() : undefined
     if (internal === undefined) this.#serveWaiting(cell)
     else serveInternal(core, cell, cell.hosted, internal)
-    if (cell.overflow !== undefined || this.#parts.overflow.isShardAwaited) {
-      this.#parts.overflow.admit(cell, (waiting) => enter(core, waiting))
-    }
+    this.#admitWaiting(cell)
     cell.closeMailbox()
     core.residents.touch(cell, core.clock.elapsed())
     core.ready.add(cell)
+  }
+
+  /** Gives places that have become free to those who wait for one. */
+  #admitWaiting(cell: Cell): void {
+    if (cell.overflow === undefined && !this.#parts.overflow.isShardAwaited) return
+    this.#parts.overflow.admit(cell, (waiting) => enter(this.#core, waiting))
   }
 
   #serveWaiting(cell: Cell): void {
@@ -329,7 +333,8 @@ export class Shard implements HostEvents<Cell> {
     const { held, hosted } = cell
     const waiting = held?.waiting ?? this.#take(cell)
     cell.held = undefined
-    if (waiting === undefined || hosted === undefined) return
+    // One that was held may have been withdrawn meanwhile.
+    if (waiting === undefined || hosted === undefined || waiting.isWithdrawn) return
     core.batch.commands += 1
     if (waiting.tag === 'event') {
       serveEvent(core, cell, hosted, waiting)
@@ -431,6 +436,7 @@ export class Shard implements HostEvents<Cell> {
     cell.internals = undefined
     const waiting = this.#take(cell)
     if (waiting !== undefined) this.#refuseTaken(cell, waiting, error)
+    this.#admitWaiting(cell)
     this.#core.ready.add(cell)
   }
 
@@ -443,7 +449,7 @@ export class Shard implements HostEvents<Cell> {
       refuse(core, cell, waiting.call, error)
     } else if (caller === undefined) {
       // Nothing is settled: if it is not stored yet, its batch stores it.
-      core.count(Gauge.stranded)
+      core.count(cell.kind.isDurable ? Gauge.stranded : Gauge.lostTells)
     } else {
       finish(core, waiting)
       answerCaller(core, caller, { error: plainError(error) })
@@ -513,6 +519,7 @@ export class Shard implements HostEvents<Cell> {
     this.#parts.links.settled(batch)
     this.#parts.effects.settled(batch)
     this.#parts.childAsks.settled(batch.childAnswers)
+    for (const waiting of batch.toVolatile) enqueue(core, waiting)
     for (const waiting of batch.timerReads) this.#readTimers(waiting)
     this.#takePosted()
     if (batch.hasWrites) this.#measure(batch.commands, core.clock.elapsed() - startedAt)
@@ -596,7 +603,7 @@ export class Shard implements HostEvents<Cell> {
   #flushRefusals(): void {
     const { batch } = this.#core
     const answers = batch.answers.splice(0)
-    batch.answers.push(...answers.filter(([tag]) => tag !== FromShard.error))
+    for (const kept of answers) if (kept[0] !== FromShard.error) batch.answers.push(kept)
     this.#send(answers.filter(([tag]) => tag === FromShard.error))
     this.#send(batch.volatileAnswers.splice(0))
   }
@@ -619,7 +626,8 @@ export class Shard implements HostEvents<Cell> {
     // What the open batch holds will not be committed any more.
     const open = this.#core.nextBatch()
     rollBack(this.#core, open, error)
-    answers.push(...open.answers, ...open.volatileAnswers)
+    for (const answer of open.answers) answers.push(answer)
+    for (const answer of open.volatileAnswers) answers.push(answer)
     this.#send(answers)
   }
 

@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import { checkDueAt, checkIdempotencyKey, checkInput, checkMs, checkName, checkValue, fingerprintOfInput } from '../definition/input.ts'
+import type { ActorDefinition } from '../definition/define-actor.ts'
 import { addressOf, encodeKey } from '../definition/key.ts'
 import { CommandFailed, InvalidInput } from '../errors.ts'
 import type { TimerWish } from '../hosting/host.ts'
@@ -55,7 +56,12 @@ function checkWish(core: ShardCore, cell: Cell, wish: Wish): CheckedWish | undef
     case 'request':
       return checkRequest(core, cell, wish)
     case 'reply':
+      checkDeferred(cell, wish)
+      return wish
     case 'fail':
+      checkDeferred(cell, wish)
+      if (typeof wish.message !== 'string') throw new InvalidInput('fail', 'message', 'must be a string')
+      if (typeof wish.retryable !== 'boolean') throw new InvalidInput('fail', 'retryable', 'must be true or false')
       return wish
     case 'effect':
       return checkEffect(core, wish)
@@ -64,7 +70,7 @@ function checkWish(core: ShardCore, cell: Cell, wish: Wish): CheckedWish | undef
     case 'set-timer':
       return { kind: 'timer', timer: checkTimer(core, wish) }
     case 'cancel-timer':
-      return { kind: 'timer', timer: { kind: 'cancel', name: checkTimerName(wish.name) } }
+      return { kind: 'timer', timer: { kind: 'cancel', name: checkTimerName('cancelTimer', wish.name) } }
     case 'postpone':
       return undefined // Looked at before the step is accepted.
   }
@@ -103,7 +109,11 @@ function perform(core: ShardCore, cell: Cell, wish: CheckedWish, behalf: Behalf)
 /** Checks a message to another actor. Throws `InvalidInput`, naming the field. */
 export function checkSend(core: ShardCore, cell: Cell, wish: TellWish | RequestWish): Parcel {
   const operation = `${wish.kind} of ${cell.address}`
-  const kind = core.kindOf(wish.definition.type)
+  const given = wish.definition as ActorDefinition | undefined // Modules that import each other may get around its type.
+  if (given === undefined) {
+    throw new InvalidInput(operation, 'definition', 'is undefined: between modules that import each other, give a function, `() => other`')
+  }
+  const kind = core.kindOf(given.type)
   if (kind === undefined) throw new InvalidInput(operation, 'definition', 'is not among the actors that the system was opened with')
   const { definition } = kind
   const command = definition.commands.get(wish.command)
@@ -136,6 +146,12 @@ export function checkSend(core: ShardCore, cell: Cell, wish: TellWish | RequestW
   }
 }
 
+/** A misspelt command would be answered by nobody. */
+function checkDeferred(cell: Cell, { kind, command }: ReplyWish | FailWish): void {
+  if (command === undefined || cell.kind.definition.commands.get(command)?.reply === 'deferred') return
+  throw new InvalidInput(`${kind} of ${cell.address}`, 'command', `"${command}" is no command with a deferred reply`)
+}
+
 function checkRequest(core: ShardCore, cell: Cell, wish: RequestWish): CheckedWish {
   const operation = `request of ${cell.address}`
   const parcel = checkSend(core, cell, wish)
@@ -162,7 +178,7 @@ function checkEffect(core: ShardCore, wish: EffectWish): CheckedWish {
 }
 
 function checkTimer(core: ShardCore, wish: SetTimerWish): TimerWish {
-  const name = checkTimerName(wish.name)
+  const name = checkTimerName('setTimer', wish.name)
   const operation = `setTimer ${name}`
   const { everyMs, repeat, event } = wish
   if (everyMs !== undefined) checkMs(operation, 'everyMs', everyMs, 1)
@@ -191,9 +207,9 @@ function isEvent(event: unknown): boolean {
   return typeof event === 'object' && event !== null && 'type' in event && typeof event.type === 'string' && event.type !== ''
 }
 
-function checkTimerName(name: unknown): string {
+function checkTimerName(operation: string, name: unknown): string {
   if (typeof name === 'string' && name !== '' && name.length <= TIMER_NAME_MAX && !name.startsWith('~') && name.isWellFormed()) return name
-  throw new InvalidInput('setTimer', 'name', `must be a string of 1 to ${TIMER_NAME_MAX} characters that does not begin with "~"`)
+  throw new InvalidInput(operation, 'name', `must be a string of 1 to ${TIMER_NAME_MAX} characters that does not begin with "~"`)
 }
 
 function performRequest(

@@ -67,6 +67,7 @@ export function checkCall(
   given: unknown,
   options: TellOptions = NO_OPTIONS,
 ): CheckedCall {
+  if (options !== NO_OPTIONS) checkOptions(operation, options)
   const input = checkInput(operation, command.input, given)
   const priority = options.priority ?? command.priority
   if (!PRIORITIES.includes(priority)) throw new InvalidInput(operation, 'priority', `must be one of ${PRIORITIES.join(', ')}`)
@@ -91,6 +92,24 @@ export function checkTimeout(operation: string, timeoutMs = 30_000): number {
   throw new InvalidInput(operation, 'timeoutMs', 'must be a positive number of milliseconds')
 }
 
+const OPTIONS: ReadonlySet<string> = new Set([
+  'priority',
+  'idempotencyKey',
+  'timeoutMs',
+  'signal',
+  'waitForRoomMs',
+  'delayMs',
+  'deliverAt',
+  'naturalKey',
+  'deliveryId',
+])
+
+/** A misspelt option would be lost in silence; an idempotency key above all. */
+function checkOptions(operation: string, options: unknown): void {
+  if (typeof options !== 'object' || options === null) throw new InvalidInput(operation, 'options', 'must be an object')
+  for (const field of Object.keys(options)) if (!OPTIONS.has(field)) throw new InvalidInput(operation, field, 'is no option of a call')
+}
+
 function extrasOf(operation: string, isDurable: boolean, isTell: boolean, options: TellOptions): Extras | undefined {
   const { waitForRoomMs, delayMs, deliverAt, naturalKey, deliveryId } = options
   if (
@@ -106,6 +125,9 @@ function extrasOf(operation: string, isDurable: boolean, isTell: boolean, option
     if (value === undefined) continue
     if (!isTell) throw new InvalidInput(operation, field, 'is an option of tell')
     if (!isDurable) throw new InvalidInput(operation, field, 'has no meaning for a volatile actor, which keeps nothing')
+  }
+  if (naturalKey !== undefined && options.idempotencyKey !== undefined) {
+    throw new InvalidInput(operation, 'idempotencyKey', 'cannot be combined with naturalKey, under which the input may change')
   }
   // A delay counts from the shard's clock; here it is only checked. A moment is a moment on any clock.
   const at = checkDueAt(operation, delayMs, deliverAt, 0)

@@ -63,6 +63,7 @@ export class DeadLetters {
 
   /** Those that match, the latest first. */
   async list(filter: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
+    requireFilter(filter)
     const limit = limitOf(filter)
     const lists = (await this.#onAll(ToShard.listLetters, filterOf(filter), limit)) as readonly (readonly LetterView[])[]
     return lists
@@ -87,7 +88,8 @@ export class DeadLetters {
       return await this.#actOn(operation, (typeof choice === 'string' ? [choice] : choice) as readonly string[])
     }
     // A filter may have a limit, which is one for all shards; so the letters are found first.
-    const found = await this.list(choice as DeadLetterFilter) // What is neither text nor array.
+    requireFilter(choice)
+    const found = await this.list(choice)
     return await this.#actOn(
       operation,
       found.map(({ id }) => id),
@@ -125,6 +127,12 @@ function placeOf(clients: readonly ShardClient[], id: unknown): { readonly clien
 
 function sum(counts: readonly number[]): number {
   return counts.reduce((total, count) => total + count, 0)
+}
+
+/** A missing argument, or one of another kind, must not be taken for a filter that matches everything. */
+function requireFilter(filter: unknown): asserts filter is DeadLetterFilter {
+  const isPlain = typeof filter === 'object' && filter !== null && !Array.isArray(filter)
+  if (!isPlain) throw new InvalidInput('deadLetters', '', 'must be an id, a list of ids, or a filter; {} stands for all')
 }
 
 function limitOf({ limit = LIMIT_DEFAULT }: DeadLetterFilter): number {

@@ -45,6 +45,7 @@ export interface OpenSystemOptions {
 // oxlint-disable-next-line typescript/no-explicit-any -- the input is contravariant, so only `any` takes every definition.
 export type AnyEffectDefinition = EffectDefinition<any>
 
+const OPTIONS: ReadonlySet<string> = new Set(['directory', 'actors', 'effects', 'shards', 'synchronous', 'create', 'limits'])
 const SHARDS_MAX = 256
 const PENDING_CALLS_DEFAULT = 1_000_000
 
@@ -114,6 +115,8 @@ function check(options: OpenSystemOptions): {
   readonly limits: ShardLimits
   readonly shards: number
 } {
+  require(typeof options === 'object' && options !== null, 'options', 'must be an object')
+  for (const field of Object.keys(options)) require(OPTIONS.has(field), field, 'is no option of openSystem')
   require(typeof options.directory === 'string' && options.directory !== '', 'directory', 'must be a path')
   require(Array.isArray(options.actors) && options.actors.length > 0, 'actors', 'must name at least one definition')
   const types = new Set<string>()
@@ -132,13 +135,14 @@ function check(options: OpenSystemOptions): {
   }
   const shards = options.shards ?? 1
   require(Number.isSafeInteger(shards) && shards >= 1 && shards <= SHARDS_MAX, 'shards', `must be a whole number from 1 to ${SHARDS_MAX}`)
+  require(typeof (options.create ?? true) === 'boolean', 'create', 'must be true or false')
   require(['full', 'normal'].includes(options.synchronous ?? 'full'), 'synchronous', 'must be "full" or "normal"')
   return { actors: options.actors, effects, limits: checkLimits(options.limits ?? {}), shards }
 }
 
 function checkLimits(given: SystemLimits): ShardLimits {
   for (const [name, value] of Object.entries(given)) {
-    require(name in DEFAULT_LIMITS || name === 'pendingCalls', `limits.${name}`, 'is no limit that a system has')
+    require(Object.hasOwn(DEFAULT_LIMITS, name) || name === 'pendingCalls', `limits.${name}`, 'is no limit that a system has')
     require(typeof value === 'number' && value >= 1 && Number.isFinite(value), `limits.${name}`, 'must be a number from 1')
   }
   const { pendingCalls: _pendingCalls, ...limits } = given
