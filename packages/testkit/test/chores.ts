@@ -165,7 +165,7 @@ const bellMachine = setup({
         enqueueActions(({ enqueue, event }) => {
           if (event.cancels !== undefined) enqueue(cancelTimer(event.cancels))
           if (event.replaces !== undefined) {
-            enqueue(setTimer(event.replaces, { event: { type: 'ring', name: `${event.replaces} again` } as Ring, delayMs: 60_000 }))
+            enqueue(setTimer(event.replaces, { event: { type: 'ring', name: `${event.replaces} again` }, delayMs: 60_000 }))
           }
         }),
       ],

@@ -115,7 +115,8 @@ function check(options: OpenSystemOptions): {
   readonly limits: ShardLimits
   readonly shards: number
 } {
-  require(typeof options === 'object' && options !== null, 'options', 'must be an object')
+  const given: unknown = options
+  require(typeof given === 'object' && given !== null, 'options', 'must be an object')
   for (const field of Object.keys(options)) require(OPTIONS.has(field), field, 'is no option of openSystem')
   require(typeof options.directory === 'string' && options.directory !== '', 'directory', 'must be a path')
   require(Array.isArray(options.actors) && options.actors.length > 0, 'actors', 'must name at least one definition')
