@@ -312,6 +312,17 @@ test('G12 at the bound the oldest letters are lost, and counted', async () => {
   expect((await open()).stats().deadLetters).toBe(3)
 })
 
+describe('a missing or foreign argument', () => {
+  test.each([undefined, null, 5, true])('%s never stands for every letter', async (choice) => {
+    const world = new TestWorld()
+    onTestFinished(() => world.close())
+    const { deadLetters } = await world.open(everything)
+    await expect(deadLetters.discard(choice as never)).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+    await expect(deadLetters.replay(choice as never)).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+    if (choice !== undefined) await expect(deadLetters.list(choice as never)).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+  })
+})
+
 describe('nonsense', () => {
   test.each([[''], ['x'], ['0-'], ['-1'], ['0-1-2'], ['9-1'], ['0-x'], [['0-1', 'x']], [[5 as unknown as string]]])(
     'an id that is none is INVALID_INPUT: %j',

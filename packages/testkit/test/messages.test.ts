@@ -157,6 +157,29 @@ describe.each([1, 3])('on %i shards', (shards) => {
     expect(system.stats()).toMatchObject({ outbox: 0, effects: { running: 0, done: 1, failed: 0 } })
   })
 
+  test('G11 an effect whose thread dies in every attempt is given up after the last, and kept as a dead letter', async () => {
+    const { open, now, world } = setUp(shards)
+    const system = await open()
+    office.hang = true
+    await now(system.actor(poster, 'p').ask.post({ text: 'deadly' }))
+    for (let death = 0; death < 3; death += 1) {
+      world.crashThreads()
+      await world.advance(1_000)
+    }
+    expect(outside).toHaveLength(3)
+    expect(await now(system.actor(poster, 'p').ask.tally())).toEqual({ done: 0, failed: ['SHARD_CRASHED'] })
+    expect(await now(system.deadLetters.list())).toMatchObject([{ kind: 'effect', command: 'mail', reason: 'failed' }])
+  })
+
+  test('a reply to a command that is none, and a missing definition, fail the command and say so', async () => {
+    const { open, now } = setUp(shards)
+    const system = await open()
+    await expect(now(system.actor(node, 'n').ask.misspell())).rejects.toThrow(/"aks" is no command with a deferred reply/)
+    await expect(now(system.actor(node, 'n').ask.undefine())).rejects.toThrow(
+      /is undefined: between modules that import each other, give a function/,
+    )
+  })
+
   test('a deferred reply may wait for an effect', async () => {
     const { open, now } = setUp(shards)
     const system = await open()

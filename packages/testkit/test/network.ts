@@ -120,7 +120,7 @@ type NodeEvent =
   | { readonly type: 'ask'; readonly through: readonly string[]; readonly last: string }
   | { readonly type: 'answered'; readonly output: unknown }
   | { readonly type: 'refused'; readonly error: { readonly code: string; readonly path?: readonly string[] } }
-  | { readonly type: 'again' | 'hold' }
+  | { readonly type: 'again' | 'hold' | 'misspell' | 'undefine' }
 
 /** Definitions that name themselves need their type written down once. */
 const itself = (): ActorDefinition => node
@@ -144,6 +144,9 @@ const nodeMachine = setup({
   on: {
     ask: [{ guard: ({ event }) => event.through.length === 0, actions: reply('here') }, { actions: 'forward' }],
     again: { actions: 'again' },
+    misspell: { actions: reply('x', { command: 'aks' }) },
+    // As a module finds it that is imported in a circle.
+    undefine: { actions: tell(() => undefined as unknown as ActorDefinition, { key: 'x', command: 'x' }) },
     // Taken, and never answered.
     hold: { actions: assign({ seen: ({ context }) => [...context.seen, 'held'] }) },
     answered: {
@@ -169,6 +172,8 @@ export const node = defineActor({
     ask: command({ input: question, reply: 'deferred' }),
     again: command(),
     hold: command({ reply: 'deferred', replyWithinMs: 5_000 }),
+    misspell: command(),
+    undefine: command(),
     seen: query({ reply: ({ context }) => context.seen }),
     missing: query({
       reply: () => {
