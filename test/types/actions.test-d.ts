@@ -87,6 +87,10 @@ test('a wrong command, input or reply does not compile', () => {
   tell(stock, { key: 'x', command: 'give', input: { pieces: 1 } })
   // @ts-expect-error -- pieces is a number.
   tell(stock, { key: 'x', command: 'take', input: { pieces: '1' } })
+  // @ts-expect-error -- a query changes nothing, so it cannot be told.
+  tell(stock, { key: 'x', command: 'left' })
+  // @ts-expect-error -- the input is missing.
+  tell(stock, { key: 'x', command: 'take' })
   // @ts-expect-error -- onError is missing.
   request(stock, { key: 'x', command: 'take', input: { pieces: 1 }, onDone: 'answer' })
   // @ts-expect-error -- text is a string.

@@ -63,6 +63,7 @@ export type {
   ReplyOptions as ReplyActionOptions,
   RequestArguments,
   TellArguments,
+  TellName,
   TimerArguments,
   WishAction,
 } from './hosting/actions.ts'

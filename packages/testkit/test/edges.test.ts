@@ -875,3 +875,63 @@ test('G3 a directory of three shards is served by one thread, with messages betw
     expect(await system.close()).toEqual({ outcome: 'polite', abandonedCalls: 0 })
   }
 })
+
+describe('what is misspelt or cannot be combined', () => {
+  test.each([
+    ['idempotencykey', { idempotencykey: 'k' }],
+    ['options', null],
+    ['options', 'key'],
+    ['idempotencyKey', { naturalKey: 'n', idempotencyKey: 'k' }],
+  ])('is refused by name (%s)', async (field, options) => {
+    const { world, now } = makeWorld()
+    const system = await world.open({ actors: [box] })
+    await expect(now(system.actor(box, 'b').tell.put({ n: 1 }, options as never))).rejects.toMatchObject({ code: 'INVALID_INPUT', field })
+    expect(await now(system.actor(box, 'b').ask.seen())).toEqual([])
+  })
+
+  test('is refused by openSystem too', async () => {
+    const { world } = makeWorld()
+    await expect(world.open({ actors: [box], sharts: 3 } as never)).rejects.toMatchObject({ code: 'INVALID_DEFINITION', field: 'sharts' })
+  })
+
+  test('K25 a probe whose answer is none leaves the question open, and the effect is not performed again', async () => {
+    const { world, now } = makeWorld()
+    let runs = 0
+    let probes = 0
+    const unsure = defineEffect({
+      name: 'unsure',
+      module,
+      run: async () => {
+        runs += 1
+        return await new Promise(() => undefined)
+      },
+      probe: () => {
+        probes += 1
+        return (probes < 3 ? {} : { done: true, output: 'found' }) as never
+      },
+      retry: { maxAttempts: 5, backoff: { minMs: 10, maxMs: 10, jitter: 0 } },
+    })
+    const wanting = defineActor({
+      type: 'wanting',
+      module,
+      logic: setup({
+        types: {
+          context: {} as { readonly got: unknown },
+          events: {} as { readonly type: 'want' } | { readonly type: 'unsure.done'; readonly output: unknown },
+        },
+      }).createMachine({
+        context: { got: null },
+        on: { want: { actions: effect(unsure, null) }, 'unsure.done': { actions: assign({ got: ({ event }) => event.output }) } },
+      }),
+      commands: { want: command(), got: query({ reply: ({ context }) => context.got }) },
+    })
+    const parts = { actors: [wanting], effects: [unsure] }
+    await now((await world.open(parts)).actor(wanting, 'w').ask.want())
+    await world.advance(0)
+    world.crash()
+    const system = await world.open(parts)
+    await world.advance(1_000)
+    expect(await now(system.actor(wanting, 'w').ask.got())).toBe('found')
+    expect({ runs, probes }).toEqual({ runs: 1, probes: 3 })
+  })
+})

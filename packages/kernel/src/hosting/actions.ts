@@ -38,6 +38,23 @@ type CommandsOf<Definition> = Definition extends ActorDefinition<string, infer _
 /** Names of the commands and queries of a definition. */
 export type CommandName<Definition> = unknown extends CommandsOf<Definition> ? string : keyof CommandsOf<Definition> & string
 
+/** Names of the commands of a definition, without its queries: what can be told. */
+export type TellName<Definition> =
+  unknown extends CommandsOf<Definition>
+    ? string
+    : {
+        [Name in keyof CommandsOf<Definition>]: CommandsOf<Definition>[Name] extends CommandBuilder<
+          'query',
+          infer _Given,
+          infer _Input,
+          infer _Reply,
+          infer _Snapshot
+        >
+          ? never
+          : Name
+      }[keyof CommandsOf<Definition>] &
+        string
+
 /** What a command of a definition takes. */
 export type CommandInput<Definition, Name> =
   unknown extends CommandsOf<Definition>
@@ -48,21 +65,29 @@ export type CommandInput<Definition, Name> =
         : never
       : never
 
-interface Target<Definition, Name, Args> {
+/** The input: it may be left out where nothing in it is needed. */
+type InputPart<Definition, Name, Args> =
+  object extends CommandInput<Definition, Name>
+    ? { readonly input?: Given<CommandInput<Definition, Name>, Args> }
+    : { readonly input: Given<CommandInput<Definition, Name>, Args> }
+
+interface Target<Name, Args> {
   readonly key: Given<ActorKey, Args>
   readonly command: Given<Name, Args>
   /** Lane of the command. Default: the priority of its definition. */
   readonly priority?: Given<Priority | undefined, Args>
   /** Makes the command execute once, however often it is sent. */
   readonly idempotencyKey?: Given<string | readonly string[] | undefined, Args>
-  readonly input?: Given<CommandInput<Definition, Name>, Args>
 }
 
 /** What JSON can carry. Written so that a function in its place is seen as one, and its arguments are typed. */
 export type Plain = string | number | boolean | null | undefined | object
 
 /** Arguments of `tell`. */
-export interface TellArguments<Definition, Name, Args> extends Target<Definition, Name, Args> {
+export type TellArguments<Definition, Name, Args> = InputPart<Definition, Name, Args> & TellTarget<Name, Args>
+
+/** Where a tell goes, and when. */
+interface TellTarget<Name, Args> extends Target<Name, Args> {
   /** Not to be handled before so many milliseconds have passed. */
   readonly delayMs?: Given<number | undefined, Args>
   /** Not to be handled before this moment: a date, or milliseconds since 1970. */
@@ -70,7 +95,10 @@ export interface TellArguments<Definition, Name, Args> extends Target<Definition
 }
 
 /** Arguments of `request`. */
-export interface RequestArguments<Definition, Name, Args> extends Target<Definition, Name, Args> {
+export type RequestArguments<Definition, Name, Args> = InputPart<Definition, Name, Args> & RequestTarget<Name, Args>
+
+/** Where a request goes, and how its answer comes back. */
+interface RequestTarget<Name, Args> extends Target<Name, Args> {
   /** Type of the event with the answer: `{ type, output }`. */
   readonly onDone: Given<string, Args>
   /** Type of the event for every other end: `{ type, error: { code, message, … } }`. */
@@ -153,7 +181,7 @@ export function tell<
   Event extends EventObject,
   ActionParams extends Params,
   Definition extends ActorDefinition,
-  Name extends CommandName<Definition>,
+  Name extends TellName<Definition>,
 >(
   definition: Definition | (() => Definition),
   to: TellArguments<Definition, Name, ActionArgs<Context, ExpressionEvent, Event>>,
