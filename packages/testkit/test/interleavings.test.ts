@@ -152,8 +152,8 @@ class Run {
   }
 
   async #isQuiet(): Promise<boolean> {
-    await this.#open()
-    await this.#world.advance(0)
+    // A thread that is being replaced counts nothing, so every shard has to answer first.
+    for (const key of KEYS) await this.#context(key)
     return this.#unacknowledged.size === 0 && this.#system?.stats().outbox === 0
   }
 
@@ -248,10 +248,10 @@ class Run {
   }
 }
 
-const runs = Number(process.env['BAILIWICK_RUNS'] ?? 500)
+const runs = Number(process.env['BAILIWICK_RUNS'] ?? 400)
 
 describe('any interleaving of sends, crashes and restarts', () => {
-  test('G3 G5 keeps the order of every stream and has each message take effect once', { timeout: 120_000 }, async () => {
+  test('G3 G5 keeps the order of every stream and has each message take effect once', { timeout: 900_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
         const run = new Run()
