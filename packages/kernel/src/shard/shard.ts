@@ -511,6 +511,8 @@ export class Shard implements HostEvents<Cell> {
     this.#pauseMs = 0
     for (const cell of batch.touched) cell.isDirty = false
     this.#settleCounts(batch, report)
+    // Whoever has an answer sees its trace in the counters.
+    core.publishGauges()
     this.#send(batch.answers)
     this.#send(batch.volatileAnswers)
     this.#release(batch, () => true)
