@@ -65,7 +65,6 @@ export type {
   TellArguments,
   TellName,
   TimerArguments,
-  WishAction,
 } from './hosting/actions.ts'
 
 // Outcomes and errors

@@ -17,17 +17,9 @@ import type { ActorKey } from '../definition/key.ts'
 import type { Priority } from '../shard/lanes.ts'
 import type { EventLike } from './host.ts'
 import { WISH } from './wish.ts'
-import type { Wish, WishEvent } from './wish.ts'
+import type { TellWish, Wish, WishEvent } from './wish.ts'
 
 type Params = ParameterizedObject['params'] | undefined
-
-/** An action of a machine with this context and these events. */
-export type WishAction<
-  Context extends MachineContext,
-  ExpressionEvent extends EventObject,
-  Event extends EventObject,
-  ActionParams extends Params,
-> = ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never>
 
 /** A value, or how it follows from context and event. */
 export type Given<Value, Args> = Value | ((args: Args) => Value)
@@ -162,6 +154,25 @@ function resolve<Value, Args>(given: Given<Value, Args>, args: Args): Value {
   return typeof given === 'function' ? (given as (args: Args) => Value)(args) : given // No value that is taken here is a function.
 }
 
+/** What a tell and a request have in common. */
+function addressed<Args>(
+  definition: ActorDefinition | (() => ActorDefinition),
+  to: Target<string, Args> & { readonly input?: unknown },
+  args: Args,
+): Pick<TellWish, 'definition' | 'key' | 'command' | 'input' | 'priority' | 'idempotencyKey'> {
+  return {
+    definition: typeof definition === 'function' ? definition() : definition,
+    key: resolve(to.key, args),
+    command: resolve(to.command, args),
+    input: resolve(to.input, args),
+    priority: resolve(to.priority, args),
+    idempotencyKey: resolve(to.idempotencyKey, args),
+  }
+}
+
+// The creators below write XState's type out: behind an alias of ours, its inference from the place where an action stands
+// fails for machines whose events are not stated.
+
 function wishing<
   Context extends MachineContext,
   ExpressionEvent extends EventObject,
@@ -171,7 +182,7 @@ function wishing<
   wish: (args: ActionArgs<Context, ExpressionEvent, Event>) => Wish,
 ): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   const action = emit<Context, ExpressionEvent, ActionParams, Event, WishEvent>((args) => ({ type: 'bailiwick.wish', [WISH]: wish(args) }))
-  return action as unknown as WishAction<Context, ExpressionEvent, Event, ActionParams> // The seam: the emitted event never leaves the kernel.
+  return action as unknown as ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> // The seam: the emitted event never leaves the kernel.
 }
 
 /** Sends a command to an actor of this system. Delivered once and in order, or kept as a dead letter. `definition` may be a function, for definitions that name each other. */
@@ -188,12 +199,7 @@ export function tell<
 ): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing((args) => ({
     kind: 'tell',
-    definition: typeof definition === 'function' ? definition() : definition,
-    key: resolve(to.key, args),
-    command: resolve<string, typeof args>(to.command, args),
-    input: resolve<unknown, typeof args>(to.input, args),
-    priority: resolve(to.priority, args),
-    idempotencyKey: resolve(to.idempotencyKey, args),
+    ...addressed(definition, to, args),
     delayMs: resolve(to.delayMs, args),
     deliverAt: resolve(to.deliverAt, args),
   }))
@@ -217,12 +223,7 @@ export function request<
 ): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing((args) => ({
     kind: 'request',
-    definition: typeof definition === 'function' ? definition() : definition,
-    key: resolve(to.key, args),
-    command: resolve<string, typeof args>(to.command, args),
-    input: resolve<unknown, typeof args>(to.input, args),
-    priority: resolve(to.priority, args),
-    idempotencyKey: resolve(to.idempotencyKey, args),
+    ...addressed(definition, to, args),
     onDone: resolve(to.onDone, args),
     onError: resolve(to.onError, args),
     timeoutMs: resolve(to.timeoutMs, args),

@@ -26,7 +26,7 @@ import type {
 } from '@bailiwick/store'
 import type { FromShardMessage } from '../protocol/from-shard.ts'
 import type { Cell, Waiting } from './cell.ts'
-import type { Detail, Link } from './detail.ts'
+import type { Detail, ChainLink } from './detail.ts'
 import type { EffectClaim, EffectEnd } from './effect.ts'
 import { encodeOpenCall } from './open-call.ts'
 import type { OpenCall } from './open-call.ts'
@@ -92,7 +92,7 @@ export class OpenBatch implements Batch {
   /** Answers of actors without a store, which depend on no commit. */
   readonly volatileAnswers: FromShardMessage[] = []
   /** Actions to run after the commit, by actor, in the order of the transitions. */
-  readonly releases: { readonly cell: Cell; readonly actions: readonly unknown[]; readonly chain: readonly Link[] }[] = []
+  readonly releases: { readonly cell: Cell; readonly actions: readonly unknown[]; readonly chain: readonly ChainLink[] }[] = []
   /** Actors whose children start after the commit. */
   readonly starts: Cell[] = []
   /** Follows that get their first state with this batch. */

@@ -15,7 +15,7 @@ import { waitingOf } from './cell.ts'
 import type { Cell, Waiting } from './cell.ts'
 import type { Awaiting, ShardCore } from './core.ts'
 import { bury } from './dead-letters.ts'
-import type { Link } from './detail.ts'
+import type { ChainLink } from './detail.ts'
 import { Gauge } from './gauges.ts'
 import { recordNames } from './natural.ts'
 import { timerOfCall } from './open-call.ts'
@@ -27,7 +27,7 @@ export interface Behalf {
   /** The open reply that it may answer before others: of the command itself, or the one that led to this event. */
   readonly cause: number | undefined
   /** The asks that led to it, itself included. */
-  readonly chain: readonly Link[]
+  readonly chain: readonly ChainLink[]
 }
 
 /** Nobody's behalf: a timer, a child. */
@@ -184,14 +184,14 @@ export function settleReply(core: ShardCore, cell: Cell, call: OpenReply, settle
 }
 
 /** The path of the cycle that a command closes if it has to wait, if it does: it was asked, through others, by this very actor, which waits. */
-export function cycleOf(core: ShardCore, cell: Cell, chain: readonly Link[] | undefined): AskCycle | undefined {
+export function cycleOf(core: ShardCore, cell: Cell, chain: readonly ChainLink[] | undefined): AskCycle | undefined {
   const index =
     chain?.findLastIndex(({ actor, command }) => actor === cell.address && (isOpen(cell, command) || core.childAsks.isAsking(actor))) ?? -1
   return index === -1 || chain === undefined ? undefined : new AskCycle([...chain.slice(index).map(({ actor }) => actor), cell.address])
 }
 
 /** The path of the cycle that a request closes because it repeats an ask that has led to it, if it does. */
-export function repetitionOf(chain: readonly Link[], actor: string, command: string): AskCycle | undefined {
+export function repetitionOf(chain: readonly ChainLink[], actor: string, command: string): AskCycle | undefined {
   const index = chain.findIndex((link) => link.actor === actor && link.command === command)
   return index === -1 ? undefined : new AskCycle([...chain.slice(index).map((link) => link.actor), actor])
 }

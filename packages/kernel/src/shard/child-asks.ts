@@ -2,18 +2,18 @@
  * Asks of children. They are not stored: a child is started again with its actor, and asks again. An answer is given to
  * its child only after the commit that it depends on; one that comes for a child of an earlier life is dropped.
  */
+import { checkMs } from '../definition/input.ts'
+import { addressOf } from '../definition/key.ts'
 import { AskTimeout, decodeError, messageOf } from '../errors.ts'
 import type { EncodedError } from '../errors.ts'
 import type { TellWish } from '../hosting/wish.ts'
 import type { Timer } from '../seams/seams.ts'
 import type { Cell } from './cell.ts'
 import type { ShardCore } from './core.ts'
-import type { Link } from './detail.ts'
+import type { ChainLink } from './detail.ts'
 import { Gauge } from './gauges.ts'
 import { deliver } from './parcels.ts'
 import type { ChildAsksPart } from './parts.ts'
-import { checkMs } from '../definition/input.ts'
-import { addressOf } from '../definition/key.ts'
 import { checkSend } from './wishes.ts'
 
 const TIMEOUT_MS = 30_000
@@ -35,7 +35,7 @@ export class ChildAsks implements ChildAsksPart {
   }
 
   /** Asks on behalf of a child of an actor. Rejects like a request. */
-  async ask(cell: Cell, chain: readonly Link[], wish: TellWish, timeoutMs: number | undefined, signal: AbortSignal): Promise<unknown> {
+  async ask(cell: Cell, chain: readonly ChainLink[], wish: TellWish, timeoutMs: number | undefined, signal: AbortSignal): Promise<unknown> {
     const core = this.#core
     const parcel = checkSend(core, cell, wish)
     const withinMs = checkMs(`asking of ${cell.address}`, 'timeoutMs', timeoutMs ?? TIMEOUT_MS, 1)

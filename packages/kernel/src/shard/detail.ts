@@ -14,7 +14,7 @@ export interface Caller {
 }
 
 /** One actor in the chain of asks that led to a message, and what it was asked for. */
-export interface Link {
+export interface ChainLink {
   /** Address of the actor. */
   readonly actor: string
   readonly command: string
@@ -27,7 +27,7 @@ export interface Detail {
   /** Who awaits the answer. */
   readonly caller?: Caller
   /** The asks that led to it, the first one first. */
-  readonly chain?: readonly Link[]
+  readonly chain?: readonly ChainLink[]
   /** Address of the actor that sent it. */
   readonly from?: string
   /** Open call of the receiver that the event ends: a request. */

@@ -3,7 +3,7 @@ import type { DueEffect } from '@bailiwick/store'
 import type { EffectDefinition } from '../definition/define-effect.ts'
 import type { Timer } from '../seams/seams.ts'
 import type { Alarm } from './alarm.ts'
-import type { Link } from './detail.ts'
+import type { ChainLink } from './detail.ts'
 
 /** An effect as a transition or an operator promises it. */
 export interface EffectPromise {
@@ -22,7 +22,7 @@ export interface EffectPromise {
 export interface EffectDetail {
   /** The open call on whose behalf it was promised. */
   readonly cause?: number
-  readonly chain?: readonly Link[]
+  readonly chain?: readonly ChainLink[]
   /** It is not known what the last attempt did. */
   readonly isUnknown?: true
 }

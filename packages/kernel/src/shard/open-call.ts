@@ -5,7 +5,7 @@
  * idempotency key stays reserved while its command is being worked on.
  */
 import type { StoredOpenCall } from '@bailiwick/store'
-import type { Caller, Link } from './detail.ts'
+import type { Caller, ChainLink } from './detail.ts'
 import type { Lane } from './lanes.ts'
 
 /** A command that is not answered yet. */
@@ -19,7 +19,7 @@ export interface OpenReply {
   /** The actors that await the answer. */
   readonly callers: readonly Caller[]
   /** The asks that led to it, without itself. */
-  readonly chain?: readonly Link[] | undefined
+  readonly chain?: readonly ChainLink[] | undefined
   readonly idempotency?: { readonly key: string; readonly fingerprint: string } | undefined
   readonly from?: string | undefined
   readonly naturalKey?: string | undefined
@@ -39,7 +39,7 @@ export interface OpenRequest {
   readonly onError: string
   readonly timeoutMs: number
   /** The asks on whose behalf it was made. */
-  readonly chain?: readonly Link[] | undefined
+  readonly chain?: readonly ChainLink[] | undefined
   /** The open reply on whose behalf it was made. */
   readonly cause?: number | undefined
 }

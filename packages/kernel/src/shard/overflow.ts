@@ -101,7 +101,7 @@ export class Overflow implements OverflowPart {
   }
 }
 
-/** Whether a command that has come to the head of the shard's line finds its actor's mailbox full, or others before it there. */
+/** Whether a command that has come to the head of the shard's line finds its actor's mailbox full: then it waits on there. */
 function isFull({ cell }: Waiting): boolean {
   return cell.mailbox?.isFull === true
 }

@@ -37,7 +37,7 @@ import type { Behalf } from './calls.ts'
 import type { Cell, Internal, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { bury } from './dead-letters.ts'
-import type { Link } from './detail.ts'
+import type { ChainLink } from './detail.ts'
 import { Gauge } from './gauges.ts'
 import { editOpen, recordNames, unnameWaiting } from './natural.ts'
 import { callOfTimer } from './open-call.ts'
@@ -46,7 +46,7 @@ import { answerCaller, plainError } from './parcels.ts'
 import { checkWishes, performWishes } from './wishes.ts'
 import type { CheckedWish } from './wishes.ts'
 
-const NO_CHAIN: readonly Link[] = []
+const NO_CHAIN: readonly ChainLink[] = []
 
 /** Serves a read: the present state, once or as the first of a stream, or the timers. */
 export function serveRead(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): void {
@@ -281,7 +281,7 @@ function serveStep(core: ShardCore, cell: Cell, hosted: Hosted, event: EventLike
 }
 
 /** Notes timers and actions that a step wants. */
-export function absorb(core: ShardCore, cell: Cell, step: Step, chain: () => readonly Link[]): void {
+export function absorb(core: ShardCore, cell: Cell, step: Step, chain: () => readonly ChainLink[]): void {
   for (const wish of step.timers) core.timers.wish(cell, wish)
   if (step.actions.length > 0) core.batch.releases.push({ cell, actions: step.actions, chain: chain() })
 }
@@ -313,7 +313,7 @@ function wishesOf(core: ShardCore, cell: Cell, waiting: Waiting, step: Step): re
   }
 }
 
-function chainThrough(cell: Cell, { command, detail }: Waiting): readonly Link[] {
+function chainThrough(cell: Cell, { command, detail }: Waiting): readonly ChainLink[] {
   return [...(detail?.chain ?? NO_CHAIN), { actor: cell.address, command: command?.name ?? '' }]
 }
 
@@ -357,7 +357,7 @@ function notSerializable(cell: Cell, where: string, fault: { readonly path: stri
 }
 
 /** Makes a step the actor's state, in memory and in the batch. Throws `NotSerializable`, with nothing changed. */
-function accept(core: ShardCore, cell: Cell, hosted: Hosted, step: Step, event: EventLike, chain: () => readonly Link[]): void {
+function accept(core: ShardCore, cell: Cell, hosted: Hosted, step: Step, event: EventLike, chain: () => readonly ChainLink[]): void {
   if (step.snapshot !== hosted.snapshot) {
     const isJournaled = cell.kind.definition.persist === 'journal'
     const fault = isJournaled ? findJsonFault(event) : undefined

@@ -31,7 +31,7 @@ import { NOBODY, reservationOf, scopeOf, withdraw } from './calls.ts'
 import type { Cell, Kind, Past, Waiting } from './cell.ts'
 import { forget, rollBack, seal } from './commit.ts'
 import { ShardCore } from './core.ts'
-import type { Link } from './detail.ts'
+import type { ChainLink } from './detail.ts'
 import { ShardEffects } from './effects.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
@@ -108,7 +108,7 @@ export class Shard implements HostEvents<Cell> {
   #pauseMs = 0
   #closeCall = 0
   /** The asks that have led to the children that are being started. */
-  #startedBy: readonly Link[] = NOBODY.chain
+  #startedBy: readonly ChainLink[] = NOBODY.chain
   /** What other shards sent while a commit was under way: positions on a link are taken between commits only. */
   readonly #posted: { readonly from: number; readonly text: string }[] = []
 
