@@ -935,3 +935,16 @@ describe('what is misspelt or cannot be combined', () => {
     expect({ runs, probes }).toEqual({ runs: 1, probes: 3 })
   })
 })
+
+test('G9 commands for later are not held up by more of them than are read at a time, all of them postponed', async () => {
+  const { world, now } = makeWorld()
+  const system = await world.open({ actors: [box] })
+  await now(system.actor(box, 'shut').ask.shut())
+  const waiting = system.actor(box, 'shut')
+  await now(Promise.all(Array.from({ length: 1_500 }, (_none, n) => waiting.tell.put({ n }, { delayMs: 1_000 }))))
+  await now(system.actor(box, 'other').tell.put({ n: 1 }, { delayMs: 2_000 }))
+  await world.advance(10_000)
+  expect(await now(system.actor(box, 'other').ask.seen())).toEqual([1])
+  await now(waiting.ask.open())
+  expect(await now(waiting.ask.seen())).toEqual(Array.from({ length: 1_500 }, (_none, n) => n))
+})

@@ -3,6 +3,7 @@
  * memory; there is one alarm for the earliest.
  */
 import type { InboxCommand } from '@bailiwick/store'
+import type { Timer } from '../seams/seams.ts'
 import { Alarm } from './alarm.ts'
 import { readmit } from './admission.ts'
 import { inboxId } from './commit.ts'
@@ -13,6 +14,7 @@ import type { SchedulePart } from './parts.ts'
 import { Gauge } from './gauges.ts'
 
 const READ_MAX = 1_000
+const LATER_MS = 1_000
 
 /** What is to be handled later on one shard. */
 export class Schedule implements SchedulePart {
@@ -20,6 +22,7 @@ export class Schedule implements SchedulePart {
   readonly #alarm: Alarm
   /** Sequences that are due and not finished: passed over when the store is read again. */
   readonly #queued = new Set<number>()
+  #later: Timer | undefined
 
   constructor(core: ShardCore) {
     this.#core = core
@@ -62,6 +65,7 @@ export class Schedule implements SchedulePart {
 
   /** Stops the alarm. */
   close(): void {
+    this.#later?.cancel()
     this.#alarm.close()
   }
 
@@ -69,10 +73,26 @@ export class Schedule implements SchedulePart {
   async #nextAt(): Promise<number | undefined> {
     const { store } = this.#core
     if (this.#queued.size === 0) return await store.nextCommandDueAt()
-    // As long as a whole reading is queued, finishing it is what to wait for.
-    if (this.#queued.size >= READ_MAX) return undefined
+    if (this.#queued.size >= READ_MAX) {
+      this.#lookLater()
+      return undefined
+    }
     const rows = await store.dueCommands(Number.MAX_SAFE_INTEGER, this.#queued.size + 1)
     return rows.find(({ sequence }) => !this.#queued.has(sequence))?.dueAt
+  }
+
+  /**
+   * While a whole reading is queued, finishing it is what to wait for. What is queued may be postponed for long, though, so
+   * that the others get their turn a little later all the same.
+   */
+  #lookLater(): void {
+    const core = this.#core
+    if (this.#later !== undefined) return
+    this.#later = core.clock.setTimer(() => {
+      this.#later = undefined
+      if (this.#queued.size >= core.limits.waitingCommands) this.#lookLater()
+      else this.#readDue().catch(() => this.#lookLater())
+    }, LATER_MS)
   }
 
   async #readDue(): Promise<void> {
