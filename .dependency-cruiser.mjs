@@ -120,7 +120,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: ['^packages/[^/]+/dist/', '^scripts/consumer/'] },
+    exclude: { path: ['^packages/[^/]+/dist/', '^packages/lint/test/fixtures/', '^scripts/consumer/'] },
     // Types are dependencies too.
     tsPreCompilationDeps: true,
     combinedDependencies: false,

@@ -28,6 +28,8 @@ function forgetful(store: ShardStore): ShardStore {
     outboxTo: () => [],
     dueEffects: () => [],
     nextEffectDueAt: () => undefined,
+    turnsOf: () => [],
+    lateResults: () => [],
     deadLetters: () => [],
     commit: () => ({ effectsCancelled: 0 }),
     expireOutcomes: () => 0,

@@ -51,6 +51,7 @@ async function run(options: Options): Promise<number> {
   await using system = await openSystem({ directory, actors, ...(shards !== undefined && { shards }) })
   const interrupted = new AbortController()
   // Only once: a second Ctrl-C ends the process at once, which does no harm either.
+  // oxlint-disable-next-line bailiwick/no-process-signals -- the program that opens the system decides when it closes.
   process.once('SIGINT', () => interrupted.abort())
 
   const screen = options.json ? process.stderr : process.stdout

@@ -8,6 +8,7 @@
  * provided that the replay goes on before the keys expire, which by default is after a day.
  */
 
+// oxlint-disable-next-line bailiwick/no-raw-imports -- outside of every actor; nothing waits for a moment, the loop only lets go of its thread.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { System } from '@bailiwick/kernel'
 import { send } from './actors.ts'

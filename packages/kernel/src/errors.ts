@@ -428,6 +428,69 @@ export class SystemClosed extends BailiwickError {
   }
 }
 
+/** What was wanted in the name of an epoch that is over: somebody else acts by now, or nobody. It took no effect. Stop; do not try again. */
+export class StaleEpoch extends BailiwickError {
+  readonly code = 'STALE_EPOCH'
+  readonly retryable = false
+  /** What was to be done, for instance `checkpoint of repository/17`. */
+  readonly operation: string
+  /** The epoch that was named. */
+  readonly epoch: number
+  /** The epoch that counts. */
+  readonly current: number
+
+  constructor(operation: string, epoch: number, current: number) {
+    super(`${operation} came from epoch ${epoch}, which is over: the epoch is ${current}.`)
+    this.operation = operation
+    this.epoch = epoch
+    this.current = current
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { operation: this.operation, epoch: this.epoch, current: this.current }
+  }
+}
+
+/** An attempt of a turn took longer than its `timeoutMs` and was interrupted. What it did before stays. */
+export class TurnTimeout extends BailiwickError {
+  readonly code = 'TURN_TIMEOUT'
+  readonly retryable = false
+  readonly actor: string
+  readonly command: string
+  readonly timeoutMs: number
+
+  constructor(actor: string, command: string, timeoutMs: number) {
+    super(`The turn "${command}" of ${actor} was interrupted: it ran for longer than ${timeoutMs} ms.`)
+    this.actor = actor
+    this.command = command
+    this.timeoutMs = timeoutMs
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, command: this.command, timeoutMs: this.timeoutMs }
+  }
+}
+
+/** What a turn ran on is gone: its thread, or a process that it talked to. What it did before stays. A turn that lets this error through is tried again. */
+export class ProcessLost extends BailiwickError {
+  readonly code = 'PROCESS_LOST'
+  readonly retryable = true
+  /** What was lost, for instance the name of a program. */
+  readonly what: string
+  /** How it ended. */
+  readonly reason: string
+
+  constructor(what: string, reason: string, options?: ErrorOptions) {
+    super(`${what} is gone: ${reason}.`, options)
+    this.what = what
+    this.reason = reason
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { what: this.what, reason: this.reason }
+  }
+}
+
 type Fields = Readonly<Record<string, ErrorField | undefined>>
 
 const text = (fields: Fields, name: string): string => String(fields[name] ?? '')
@@ -465,13 +528,16 @@ export const errorClasses: Readonly<Record<string, (fields: Fields, message: str
     new MailboxFull(text(f, 'actor'), FULL_SCOPES.find((scope) => scope === f['scope']) ?? 'mailbox', number(f, 'capacity')),
   NOT_SERIALIZABLE: (f) => new NotSerializable(text(f, 'actor'), text(f, 'field'), ''),
   NO_MIGRATION: (f) => new NoMigration(text(f, 'actor'), number(f, 'found'), number(f, 'wanted')),
+  PROCESS_LOST: (f) => new ProcessLost(text(f, 'what'), text(f, 'reason')),
   REPLY_OVERDUE: (f) => new ReplyOverdue(text(f, 'actor'), text(f, 'command'), number(f, 'withinMs')),
   SCHEMA_TOO_NEW: (f) => new SchemaTooNew(text(f, 'file'), number(f, 'found'), number(f, 'supported')),
   SHARD_CRASHED: (f) => new ShardCrashed(text(f, 'reason')),
   SLOW_CONSUMER: (f) => new SlowConsumer(text(f, 'actor'), number(f, 'buffered')),
+  STALE_EPOCH: (f) => new StaleEpoch(text(f, 'operation'), number(f, 'epoch'), number(f, 'current')),
   STORE_DAMAGED: (f) => new StoreDamaged(text(f, 'file'), ''),
   STORE_UNAVAILABLE: (f) => new StoreUnavailable(storeFaultOf(f['fault']), ''),
   SYSTEM_CLOSED: (f) => new SystemClosed(f['sent'] === true),
+  TURN_TIMEOUT: (f) => new TurnTimeout(text(f, 'actor'), text(f, 'command'), number(f, 'timeoutMs')),
   UNKNOWN_COMMAND: (f) => new UnknownCommand(text(f, 'actor'), text(f, 'command')),
 }
 

@@ -6,18 +6,34 @@ import './node-version.ts'
 export { openSystem } from './system/open-system.ts'
 export { defineActor } from './definition/define-actor.ts'
 export { command, query } from './definition/command.ts'
+export { turn } from './definition/turn.ts'
 export { defineEffect } from './definition/define-effect.ts'
 
 // Actions and children of an actor's machine
 export { asking } from './hosting/asking.ts'
-export { cancelEffect, cancelTimer, effect, fail, postpone, reply, request, setTimer, tell } from './hosting/actions.ts'
+export { cancelEffect, cancelTimer, cancelTurn, effect, fail, postpone, reply, request, setTimer, tell } from './hosting/actions.ts'
 
 // Types of what they answer
 export type { System, CloseOptions, CloseReport } from './system/system.ts'
 export type { AnyEffectDefinition, OpenSystemOptions, SystemLimits } from './system/open-system.ts'
 export type { LaneStats, SystemStats } from './system/stats.ts'
-export type { ActorRef, ActorSnapshot, AskMethods, CallArguments, RefOf, TellMethods, TellReceipt, TimerView } from './system/ref.ts'
-export type { CallOptions, TellOptions } from './system/call.ts'
+export type {
+  ActorRef,
+  ActorSnapshot,
+  AskMethods,
+  CallArguments,
+  CancelTurnOptions,
+  ListOptions,
+  ReadOptions,
+  RefOf,
+  TellMethods,
+  TellReceipt,
+  TimerView,
+} from './system/ref.ts'
+export type { AskOptions, CallOptions, TellOptions } from './system/call.ts'
+export type { AcquireOptions, Lease, LeaseRef, LeaseState } from './system/lease.ts'
+export type { LateResultView, TurnView } from './shard/turn-view.ts'
+export type { Stretch, TurnState } from './shard/session.ts'
 export type { DeadLetter, DeadLetterChoice, DeadLetterFilter, DeadLetters } from './system/dead-letters.ts'
 
 // Types of definitions
@@ -28,6 +44,7 @@ export type {
   CommandBuilders,
   JournalOptions,
   MailboxOptions,
+  TurnsOptions,
 } from './definition/define-actor.ts'
 export type {
   CommandBuilder,
@@ -36,6 +53,7 @@ export type {
   CommandOptions,
   DeferredOptions,
   InputOptions,
+  LaneOptions,
   NoInput,
   ReplyArguments,
   ReplyFunction,
@@ -44,16 +62,33 @@ export type {
 export type {
   EffectAttempt,
   EffectDefinition,
+  EffectProcesses,
   EffectOptions as EffectDefinitionOptions,
   ProbeResult,
   RetryOptions,
 } from './definition/define-effect.ts'
+export type { TurnError, TurnOptions, TurnOutcome } from './definition/turn.ts'
+export type { TurnDefinition, TurnPlacement } from './definition/turn-definition.ts'
+export type { Interruption, Preempt, PreemptMode, TurnCause, TurnContext } from './definition/turn-context.ts'
+export type {
+  ExitReason,
+  JsonValue,
+  ProcessApi,
+  ProcessLimits,
+  ProcessResult,
+  ProcessSpec,
+  SessionProcess,
+  SessionSpec,
+  SpawnedProcess,
+  StreamResult,
+} from './definition/process.ts'
 export type { ActorKey } from './definition/key.ts'
 export type { Priority } from './shard/lanes.ts'
 
 // Types of actions and children
 export type { AskingInput, CommandReply } from './hosting/asking.ts'
 export type {
+  CancelTurnArguments,
   CommandInput,
   CommandName,
   EffectOptions,
@@ -86,10 +121,13 @@ export {
   MailboxFull,
   NoMigration,
   NotSerializable,
+  ProcessLost,
   ReplyOverdue,
   ShardCrashed,
   SlowConsumer,
+  StaleEpoch,
   SystemClosed,
+  TurnTimeout,
   UnknownCommand,
 } from './errors.ts'
 export {

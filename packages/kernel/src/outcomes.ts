@@ -5,7 +5,7 @@
  */
 
 /** Every way to end. */
-export const OUTCOMES = ['ok', 'rejected', 'cancelled', 'failed', 'timed-out', 'stale', 'duplicate', 'full'] as const
+export const OUTCOMES = ['ok', 'empty', 'rejected', 'cancelled', 'failed', 'timed-out', 'stale', 'duplicate', 'full'] as const
 
 /** How something ended. */
 export type Outcome = (typeof OUTCOMES)[number]
@@ -33,13 +33,16 @@ export const outcomeByCode: Readonly<Record<string, Outcome>> = {
   MAILBOX_FULL: 'full',
   NOT_SERIALIZABLE: 'failed',
   NO_MIGRATION: 'failed',
+  PROCESS_LOST: 'failed',
   REPLY_OVERDUE: 'timed-out',
   SCHEMA_TOO_NEW: 'rejected',
   SHARD_CRASHED: 'failed',
   SLOW_CONSUMER: 'cancelled',
+  STALE_EPOCH: 'stale',
   STORE_DAMAGED: 'failed',
   STORE_UNAVAILABLE: 'failed',
   SYSTEM_CLOSED: 'cancelled',
+  TURN_TIMEOUT: 'timed-out',
   UNKNOWN_COMMAND: 'rejected',
 }
 

@@ -11,11 +11,14 @@ export function actorNumberOf(batch: Batch): number {
   return mark
 }
 
-/** The largest sequence among a batch's commands, open calls, effects and dead letters, 0 if it has none of them. */
+/** The largest sequence among everything in a batch that is counted by the shard's one counter, 0 if there is nothing of that kind. */
 export function sequenceOf(batch: Batch): number {
   let mark = 0
   for (const command of batch.accepted) if (command.sequence > mark) mark = command.sequence
   for (const call of batch.callsOpened) if (call.sequence > mark) mark = call.sequence
+  for (const turn of batch.turns) if (turn.sequence > mark) mark = turn.sequence
+  for (const late of batch.lateResults) if (late.sequence > mark) mark = late.sequence
+  for (const child of batch.processes) if (child.sequence > mark) mark = child.sequence
   for (const effect of batch.effects) if (effect.sequence > mark) mark = effect.sequence
   for (const letter of batch.deadLetters) if (letter.sequence > mark) mark = letter.sequence
   return mark

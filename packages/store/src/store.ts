@@ -23,6 +23,88 @@ export interface StoredActor {
   readonly events: readonly string[]
   /** The actor's open calls, by sequence. */
   readonly openCalls: readonly StoredOpenCall[]
+  /** The actor's turns that have not ended, by sequence. */
+  readonly turns: readonly StoredTurn[]
+  /** The actor's leases, by name. */
+  readonly leases: readonly StoredLease[]
+}
+
+/** A turn: long work done for an actor. Its row stays for a while after it has ended. */
+export interface StoredTurn {
+  /** Unique in the shard for ever. */
+  readonly sequence: number
+  /** Name of the command that it is. */
+  readonly command: string
+  readonly isEnded: boolean
+  /** Everything else, encoded. */
+  readonly detail: string
+  /** The encoded state from which it resumes: its last checkpoint; `undefined` if it has none. */
+  readonly frame: string | undefined
+  /** True if the frame is kept for diagnosis only. */
+  readonly isFrameDiscarded: boolean
+}
+
+/**
+ * A turn that is new, or has changed. The actor must exist. Neither actor nor command of a turn ever change, and one that has
+ * ended stays so: what says otherwise makes the batch invalid. The detail may change at any time.
+ */
+export interface TurnChanged {
+  readonly sequence: number
+  readonly actor: number
+  readonly command: string
+  readonly isEnded: boolean
+  readonly detail: string
+}
+
+/** A checkpoint of a turn, which must exist but may have ended: takes the place of the one before, and is not discarded. */
+export interface FrameSaved {
+  readonly turn: number
+  readonly frame: string
+}
+
+/**
+ * How many turns of an actor are kept once they have ended: the ones with the largest sequences. The others go with their
+ * frames. Turns that have not ended neither count nor go.
+ */
+export interface TurnsKept {
+  readonly actor: number
+  readonly keep: number
+}
+
+/** A lease of an actor: the right to act for something. */
+export interface StoredLease {
+  readonly name: string
+  /** Fencing token of the last grant; never smaller than before. */
+  readonly epoch: number
+  /** Who holds it and who waits for it, encoded. */
+  readonly detail: string
+}
+
+/** A lease that is new, or has changed. The actor must exist. An epoch that is smaller than the stored one makes the batch invalid. */
+export interface LeaseChanged extends StoredLease {
+  readonly actor: number
+}
+
+/** Something that came from the owner of an older epoch and took no effect. */
+export interface LateResult {
+  /** Unique in the shard for ever; larger is later. */
+  readonly sequence: number
+  readonly type: string
+  readonly key: string
+  /** The epoch that it came from. */
+  readonly epoch: number
+  /** What it was, encoded. */
+  readonly detail: string
+  /** Wall time in milliseconds since 1970. */
+  readonly at: number
+}
+
+/** A child process that belongs to this shard. Written before it is started, so that its remains are found after a crash. */
+export interface OwnedProcess {
+  /** Unique in the shard for ever. */
+  readonly sequence: number
+  /** What tells it from every other process, encoded. */
+  readonly detail: string
 }
 
 /** A call that an actor has taken and not yet answered, or has made and awaits the answer of. The store does not tell them apart. */
@@ -198,6 +280,8 @@ export interface Effect {
   readonly input: string
   /** What else belongs to it, encoded. */
   readonly detail: string | undefined
+  /** Sequence of the turn on whose behalf it was promised; `undefined` for most. The turn need not be there, or not any more. */
+  readonly turn: number | undefined
   /** Wall time before which it is not to be tried. */
   readonly dueAt: number
   /** How many attempts were claimed so far. */
@@ -218,12 +302,8 @@ export interface EffectDelayed {
   readonly detail: string | undefined
 }
 
-/** Cancels an actor's effect by its label, if it is not claimed. */
-export interface EffectCancelled {
-  readonly type: string
-  readonly key: string
-  readonly label: string
-}
+/** Cancels what is not claimed: an actor's effect by its label, or every effect of a turn. */
+export type EffectCancelled = { readonly type: string; readonly key: string; readonly label: string } | { readonly turn: number }
 
 /** A command or an effect that could not be handled, kept with the reason. */
 export interface DeadLetter {
@@ -280,6 +360,19 @@ export interface Batch {
   readonly callsOpened: readonly OpenCall[]
   /** Sequences of open calls that are settled. One that is not open is passed over. */
   readonly callsClosed: readonly number[]
+  readonly turns: readonly TurnChanged[]
+  readonly frames: readonly FrameSaved[]
+  /** Turns whose frame is kept for diagnosis only from now on. One without a frame is passed over. */
+  readonly framesDiscarded: readonly number[]
+  readonly turnsKept: readonly TurnsKept[]
+  readonly leases: readonly LeaseChanged[]
+  readonly lateResults: readonly LateResult[]
+  /** After a batch with late results at most so many are kept; the oldest go. */
+  readonly lateResultsMax: number
+  /** Processes that are about to be started, or of which more is known. */
+  readonly processes: readonly OwnedProcess[]
+  /** Sequences of processes that are gone. One that is not there is passed over. */
+  readonly processesEnded: readonly number[]
   /** Each raises the mark `sent` of its peer to its own sequence. */
   readonly outbox: readonly OutboxMessage[]
   /** Messages that their peer has: they are deleted. */
@@ -324,6 +417,10 @@ export interface Recovery {
   readonly deadLetters: number
   /** How many effects and messages to other shards are promised and not delivered. */
   readonly outboxSize: number
+  /** Actors with turns that have not ended, in the order of their oldest such turn. */
+  readonly busy: readonly { readonly type: string; readonly key: string }[]
+  /** Processes of earlier owners that were not seen to end, by sequence. */
+  readonly processes: readonly OwnedProcess[]
   /** `at` of the last committed batch, 0 if there is none: wall time must not run behind it. */
   readonly committedAt: number
 }
@@ -369,6 +466,12 @@ export interface ShardStore {
 
   /** The earliest `dueAt` of all effects of a name that are not claimed since `recover`; `undefined` if there are none. */
   nextEffectDueAt(name: string): Answer<number | undefined>
+
+  /** Turns of an actor, ended ones included, the latest first, at most `limit`. */
+  turnsOf(type: string, key: string, limit: number): Answer<readonly StoredTurn[]>
+
+  /** Late results, the latest first, at most `limit`; of one actor where one is given. */
+  lateResults(actor: { readonly type: string; readonly key: string } | undefined, limit: number): Answer<readonly LateResult[]>
 
   /** Dead letters that match, the latest first, at most `limit`. */
   deadLetters(filter: DeadLetterFilter, limit: number): Answer<readonly DeadLetter[]>

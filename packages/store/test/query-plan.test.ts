@@ -5,14 +5,19 @@ import { migrate, shardSchema } from '../src/sqlite/schema.ts'
 import { actorSql } from '../src/sqlite/tables/actor.ts'
 import { deadLetterList, deadLetterSql } from '../src/sqlite/tables/dead-letter.ts'
 import { effectSql } from '../src/sqlite/tables/effect.ts'
+import { frameSql } from '../src/sqlite/tables/frame.ts'
 import { idempotencySql } from '../src/sqlite/tables/idempotency.ts'
 import { inboxSql } from '../src/sqlite/tables/inbox.ts'
 import { journalSql } from '../src/sqlite/tables/journal.ts'
+import { lateResultSql } from '../src/sqlite/tables/late-result.ts'
+import { leaseSql } from '../src/sqlite/tables/lease.ts'
 import { linkSql } from '../src/sqlite/tables/link.ts'
 import { metaSql } from '../src/sqlite/tables/meta.ts'
 import { openCallSql } from '../src/sqlite/tables/open-call.ts'
 import { outboxSql } from '../src/sqlite/tables/outbox.ts'
+import { processSql } from '../src/sqlite/tables/process.ts'
 import { timerSql } from '../src/sqlite/tables/timer.ts'
+import { turnSql } from '../src/sqlite/tables/turn.ts'
 
 const db = new Sqlite(':memory:')
 db.transaction(() => migrate(db, 'memory', shardSchema)).immediate()
@@ -29,26 +34,35 @@ const statements = {
   actor: actorSql,
   deadLetter: deadLetterSql,
   effect: effectSql,
+  frame: frameSql,
   idempotency: idempotencySql,
   inbox: inboxSql,
   journal: journalSql,
+  lateResult: lateResultSql,
+  lease: leaseSql,
   link: linkSql,
   meta: metaSql,
   openCall: openCallSql,
   outbox: outboxSql,
+  process: processSql,
   timer: timerSql,
+  turn: turnSql,
 }
 
 const all = Object.entries(statements).flatMap(([table, sqls]) =>
   Object.entries(sqls).map(([name, sql]) => [`${table}.${name}`, sql] as const),
 )
 
-// Recovery reads the whole inbox and every link, and counts what waits: that is what it is for. Outcomes are counted once in
+// Recovery reads the whole inbox, every link, every open turn and every process, and counts what waits: that is what it is for. Outcomes are counted once in
 // the life of a shard. The others walk an order from its beginning, as far as their LIMIT.
 const scans: Readonly<Record<string, string>> = {
   'inbox.all': 'SCAN inbox',
   'timer.next': 'SCAN timer USING COVERING INDEX timer_due',
   'link.all': 'SCAN link',
+  'turn.busy': 'SCAN turn USING COVERING INDEX turn_open',
+  'process.all': 'SCAN process',
+  'lateResult.all': 'SCAN late_result',
+  'lateResult.trim': 'SCAN late_result',
   'deadLetter.count': 'SCAN dead_letter',
   'deadLetter.trim': 'SCAN dead_letter',
   'effect.count': 'SCAN effect',
@@ -83,6 +97,17 @@ describe('the plan of each statement', () => {
     ['the next effect of a name', effectSql.next, 'SEARCH effect USING COVERING INDEX effect_due (name=? AND due_at>?)'],
     ['effects that were being tried', effectSql.requeue, 'SEARCH effect USING INDEX effect_tried (due_at=?)'],
     ['an effect by its label', effectSql.cancel, 'SEARCH effect USING INDEX effect_label (type=? AND key=? AND label=?)'],
+    ['the effects of a turn', effectSql.cancelTurn, 'SEARCH effect USING INDEX effect_turn (turn=?)'],
+    ['the open turns of an actor', turnSql.open, 'SEARCH turn USING INDEX turn_open (actor=?)'],
+    ['actors with open turns', turnSql.busy, 'SCAN turn USING COVERING INDEX turn_open'],
+    ['the turns of an actor', turnSql.of, 'SEARCH turn USING INDEX turn_actor (actor=?)'],
+    ['the frame of a turn', turnSql.of, 'SEARCH frame USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN'],
+    ['turns that are too many', turnSql.keep, 'SEARCH turn USING INDEX turn_actor (actor=? AND sequence<?)'],
+    ['the leases of an actor', leaseSql.of, 'SEARCH lease USING PRIMARY KEY (actor=?)'],
+    ['the latest late results', lateResultSql.all, 'SCAN late_result'],
+    ['the late results of an actor', lateResultSql.of, 'SEARCH late_result USING INDEX late_result_actor (type=? AND key=?)'],
+    ['late results that are too many', lateResultSql.trim, 'SEARCH late_result USING INTEGER PRIMARY KEY (rowid<?)'],
+    ['processes by sequence', processSql.all, 'SCAN process'],
     ['the latest dead letters', deadLetterList([]), 'SCAN dead_letter'],
     ['dead letters further back', deadLetterList(['before']), 'SEARCH dead_letter USING INTEGER PRIMARY KEY (rowid<?)'],
     ['a dead letter', deadLetterList(['sequence']), 'SEARCH dead_letter USING INTEGER PRIMARY KEY (rowid=?)'],

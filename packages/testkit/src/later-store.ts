@@ -20,6 +20,8 @@ export function laterStore(store: ShardStore, rounds: () => number): ShardStore 
     outboxTo: (peer, after, limit) => later(() => store.outboxTo(peer, after, limit)),
     dueEffects: (name, now, limit) => later(() => store.dueEffects(name, now, limit)),
     nextEffectDueAt: (name) => later(() => store.nextEffectDueAt(name)),
+    turnsOf: (type, key, limit) => later(() => store.turnsOf(type, key, limit)),
+    lateResults: (actor, limit) => later(() => store.lateResults(actor, limit)),
     deadLetters: (filter, limit) => later(() => store.deadLetters(filter, limit)),
     commit: (batch) => later(() => store.commit(batch)),
     expireOutcomes: (now, limit) => later(() => store.expireOutcomes(now, limit)),

@@ -11,11 +11,15 @@ import { commitScenarios } from './store-conformance/commits.ts'
 import { deadLetterScenarios } from './store-conformance/dead-letters.ts'
 import { effectScenarios } from './store-conformance/effects.ts'
 import { inboxScenarios } from './store-conformance/inbox.ts'
+import { lateResultScenarios } from './store-conformance/late-results.ts'
+import { leaseScenarios } from './store-conformance/leases.ts'
 import { linkScenarios } from './store-conformance/links.ts'
 import { outcomeScenarios } from './store-conformance/outcomes.ts'
 import { ownershipScenarios } from './store-conformance/ownership.ts'
+import { processScenarios } from './store-conformance/processes.ts'
 import type { Scenarios } from './store-conformance/scenario.ts'
 import { timerScenarios } from './store-conformance/timers.ts'
+import { turnScenarios } from './store-conformance/turns.ts'
 
 /** A place where a store can be, fresh for each test. */
 export interface StorePlace {
@@ -41,6 +45,10 @@ const chapters: Readonly<Record<string, Scenarios>> = {
   inbox: inboxScenarios,
   outcomes: outcomeScenarios,
   timers: timerScenarios,
+  turns: turnScenarios,
+  leases: leaseScenarios,
+  'late results': lateResultScenarios,
+  processes: processScenarios,
   links: linkScenarios,
   effects: effectScenarios,
   'dead letters': deadLetterScenarios,

@@ -2,8 +2,8 @@
  * A world for testing actors: the real kernel, assembled in the test's own thread, on a memory disk that survives
  * crashes and a clock that the test moves. No server, no files, no waiting.
  */
-import { nodeSeams, openSystemOn, startInlineThread } from '@bailiwick/kernel/seams'
-import type { InlineThread, Seams, ShardThread, ThreadPlan, Transport } from '@bailiwick/kernel/seams'
+import { nodeChildren, nodeSeams, openSystemOn, startInlineThread } from '@bailiwick/kernel/seams'
+import type { Children, InlineThread, Seams, ShardThread, ThreadPlan, Transport, TurnPlaces } from '@bailiwick/kernel/seams'
 import { createMemoryDisk, openMemoryDirectory, openMemoryShard } from '@bailiwick/store'
 import type { MemoryDisk, ShardStore } from '@bailiwick/store'
 import type { OpenSystemOptions, System } from '@bailiwick/kernel'
@@ -20,6 +20,8 @@ export interface TestWorldOptions {
   readonly seed?: number
   /** Stands between the kernel and each shard's store, to delay it or make it fail. */
   readonly wrapStore?: (store: ShardStore, shard: number) => ShardStore
+  /** Starts child processes. Default: real ones. */
+  readonly children?: Children
 }
 
 /** What is opened in a world is opened without a directory: the world is the directory. */
@@ -34,6 +36,7 @@ export class TestWorld {
   readonly #shards: number
   readonly #wrapStore: (store: ShardStore, shard: number) => ShardStore
   readonly #random: () => number
+  readonly #children: Children
   readonly #systems: System[] = []
   #threads: InlineThread[] = []
   /** Counts processes: one that has died starts no more threads. */
@@ -44,6 +47,7 @@ export class TestWorld {
     this.#shards = options.shards ?? 1
     this.disk = createMemoryDisk({ shards: this.#shards })
     this.#random = seededRandom(options.seed ?? 1)
+    this.#children = options.children ?? nodeChildren
     this.#wrapStore = options.wrapStore ?? ((store) => store)
   }
 
@@ -106,6 +110,8 @@ export class TestWorld {
           scheduler,
           random: this.#random,
           stores: { openShard },
+          turnPlaces: localPlaces(plan),
+          children: this.#children,
           report: (error) => this.reported.push(error),
         })
         this.#threads.push(thread)
@@ -126,10 +132,31 @@ export class TestWorld {
   }
 }
 
+/** Runs every turn in the test's own thread, whatever its definition says: what computes must look at `interrupted()`. */
+function localPlaces(plan: ThreadPlan): TurnPlaces {
+  return {
+    run: async ({ type, command }, context, kill) => {
+      const definition = plan.definitions.find((candidate) => candidate.type === type)
+      const run = definition?.commands.get(command)?.turn?.run
+      const killed = new Promise<never>((_resolve, reject) => {
+        kill.addEventListener('abort', () => reject(new Error('It was ended by force.')), { once: true })
+      })
+      return await Promise.race([run?.(context), killed])
+    },
+    close: () => Promise.resolve(),
+  }
+}
+
 /** What a process that has died gets: a thread that never starts. */
 function startNoThread(plan: ThreadPlan): ShardThread {
   const never = new Promise<never>(() => undefined)
-  const silent: Transport = { send: () => undefined, poll: () => undefined, onText: () => undefined, close: () => undefined }
+  const silent: Transport = {
+    send: () => undefined,
+    poll: () => undefined,
+    pollUrgent: () => undefined,
+    onText: () => undefined,
+    close: () => undefined,
+  }
   return {
     transports: plan.shards.map(() => silent),
     gauges: plan.shards.map(() => new Float64Array(0)),

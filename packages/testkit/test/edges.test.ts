@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { cancelEffect, command, defineActor, defineEffect, effect, postpone, query, request, setTimer, tell } from '@bailiwick/kernel'
 import type { ActorDefinition, ReplyArguments } from '@bailiwick/kernel'
-import { nodeSeams, openSystemOn, startInlineThread } from '@bailiwick/kernel/seams'
+import { nodeChildren, nodeSeams, nodeTurnPlaces, openSystemOn, startInlineThread } from '@bailiwick/kernel/seams'
 import type { Seams } from '@bailiwick/kernel/seams'
 import { assign, enqueueActions, fromCallback, setup } from 'xstate'
 import type { SnapshotFrom } from 'xstate'
@@ -864,7 +864,11 @@ describe('with answers that overtake each other', () => {
 test('G3 a directory of three shards is served by one thread, with messages between them', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'review-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  const seams: Seams = { ...nodeSeams, startThread: (plan) => startInlineThread(plan, { ...nodeSeams, random: () => 0.5 }) }
+  const seams: Seams = {
+    ...nodeSeams,
+    startThread: (plan) =>
+      startInlineThread(plan, { ...nodeSeams, random: () => 0.5, turnPlaces: nodeTurnPlaces({ poolThreads: 1 }), children: nodeChildren }),
+  }
   const boxes = [0, 1, 2].map((shard) => keyOn('box', shard, 3))
   for (const shards of [3, 1, 2]) {
     const system = await openSystemOn(seams, { directory, shards, actors: [box, fan], synchronous: 'normal' })

@@ -8,6 +8,8 @@
 import type { z } from 'zod'
 import type { ActorKey } from './key.ts'
 import type { Priority } from '../shard/lanes.ts'
+import type { Preempt } from './turn-context.ts'
+import type { TurnDefinition } from './turn-definition.ts'
 
 /** What a reply function is given: the state after the command, and the command itself. */
 export interface ReplyArguments<Snapshot, Input> {
@@ -36,12 +38,18 @@ export interface CommandDefinition<Kind extends CommandKind, Given, Input, Reply
   readonly reply: ReplyFunction<Snapshot, Input, Reply> | 'deferred' | undefined
   /** Schema of a deferred reply. */
   readonly output: z.ZodType<Reply> | undefined
-  /** How long a deferred reply may take, in milliseconds. */
+  /** How long a deferred reply, or a turn, may take, in milliseconds. */
   readonly replyWithinMs: number
+  /** What it does to a turn of lower rank, where the caller does not say. */
+  readonly preempt: Preempt
+  /** Its place among the ranks of the definition. */
+  readonly rank: string | undefined
+  /** What makes it a turn, if it is one. */
+  readonly turn: TurnDefinition | undefined
 }
 
-/** `command`: the logic takes it as an event. `query`: only the reply is computed, the logic sees nothing. */
-export type CommandKind = 'command' | 'query'
+/** `command`: the logic takes it as an event. `query`: only the reply is computed, the logic sees nothing. `turn`: long work, whose course the logic sees. */
+export type CommandKind = 'command' | 'query' | 'turn'
 
 /** What `command()` and `query()` answer: the definition, once it has a name. */
 export type CommandBuilder<Kind extends CommandKind, Given, Input, Reply, Snapshot> = (
@@ -49,9 +57,20 @@ export type CommandBuilder<Kind extends CommandKind, Given, Input, Reply, Snapsh
 ) => CommandDefinition<Kind, Given, Input, Reply, Snapshot>
 
 /** Options that every command and query has. */
-export interface CommandOptions {
+export interface LaneOptions {
   /** Lane of the command where the caller names none. Default `normal`. */
   readonly priority?: Priority
+}
+
+/** Options that every command and turn has. */
+export interface CommandOptions extends LaneOptions {
+  /**
+   * What it does to the actor's turn that is running, if that one has a lower rank and is preemptible. The command is then
+   * handled once the turn has come to a boundary. Default `none`: it waits, or is handled beside it.
+   */
+  readonly preempt?: Preempt
+  /** Its place among the `turns.ranks` of the definition. Without such ranks the priority of each call is its rank. */
+  readonly rank?: string
 }
 
 /** Options of what has an input. */
@@ -119,18 +138,21 @@ export function command<Given, Input, Reply, Snapshot>(
     reply: options.reply,
     output: 'output' in options ? options.output : undefined,
     replyWithinMs: ('replyWithinMs' in options ? options.replyWithinMs : undefined) ?? REPLY_WITHIN_MS,
+    preempt: options.preempt ?? 'none',
+    rank: options.rank,
+    turn: undefined,
   })
 }
 
 /** Declares a query: its reply is computed on the current state. It changes nothing, and its answer leaves after the commits before it. */
 export function query<Given extends object, Input extends object, Reply, Snapshot = unknown>(
-  options: CommandOptions & InputOptions<Given, Input> & ReplyOptions<Input, Reply, Snapshot>,
+  options: LaneOptions & InputOptions<Given, Input> & ReplyOptions<Input, Reply, Snapshot>,
 ): CommandBuilder<'query', Given, Input, Reply, Snapshot>
 export function query<Reply, Snapshot = unknown>(
-  options: CommandOptions & ReplyOptions<NoInput, Reply, Snapshot>,
+  options: LaneOptions & ReplyOptions<NoInput, Reply, Snapshot>,
 ): CommandBuilder<'query', NoInput, NoInput, Reply, Snapshot>
 export function query<Given, Input, Reply, Snapshot>(
-  options: CommandOptions & Partial<InputOptions<Given, Input>> & ReplyOptions<Input, Reply, Snapshot>,
+  options: LaneOptions & Partial<InputOptions<Given, Input>> & ReplyOptions<Input, Reply, Snapshot>,
 ): CommandBuilder<'query', Given, Input, Reply, Snapshot> {
   return (name) => ({
     name,
@@ -140,5 +162,8 @@ export function query<Given, Input, Reply, Snapshot>(
     reply: options.reply,
     output: undefined,
     replyWithinMs: REPLY_WITHIN_MS,
+    preempt: 'none',
+    rank: undefined,
+    turn: undefined,
   })
 }

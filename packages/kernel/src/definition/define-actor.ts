@@ -10,6 +10,7 @@ import { InvalidDefinition } from '../errors.ts'
 import { PRIORITIES } from '../shard/lanes.ts'
 import type { CommandBuilder, CommandDefinition, CommandKind } from './command.ts'
 import type { ActorKey } from './key.ts'
+import type { TurnDefinition } from './turn-definition.ts'
 
 /** Bounds of an actor's mailbox. */
 export interface MailboxOptions {
@@ -27,6 +28,21 @@ export interface JournalOptions {
   readonly keepEvents?: number
 }
 
+/** How the turns of an actor get along. */
+export interface TurnsOptions {
+  /**
+   * Names of ranks, the highest first. With them, every turn says which one is its own, and a command preempts only turns of
+   * a lower rank. Without them the priority with which a command was sent is its rank.
+   */
+  readonly ranks?: readonly string[]
+  /** After so many turns in a row that went before a parked one, that one is resumed, whatever waits. Default: no bound. */
+  readonly maxBurst?: number
+  /** A turn that was started or resumed cannot be stolen from for so long, in milliseconds. Default 0. */
+  readonly minSliceMs?: number
+  /** How many turns are kept for inspection once they have ended. Default 100. */
+  readonly keep?: number
+}
+
 /** What a definition may say; `commands` and `logic` decide the types of every ref. */
 export interface ActorOptions<Type extends string, Logic extends AnyActorLogic, Commands> {
   /** Name of the kind of actor, for instance `account`. Part of every stored row: it must stay the same for ever. */
@@ -40,6 +56,7 @@ export interface ActorOptions<Type extends string, Logic extends AnyActorLogic, 
   /** XState input for the first activation of a key. Runs once per actor; a throw makes the activation fail. */
   readonly input?: (args: { readonly key: ActorKey }) => InputFrom<Logic>
   readonly mailbox?: MailboxOptions
+  readonly turns?: TurnsOptions
   /**
    * What a restart of the shard does to the actor's timers, `after` and delayed `raise` included: keep their `deadline`,
    * go on with the time that was `remaining` at the shard's last commit, or `restart` their delay. Default `deadline`.
@@ -73,7 +90,7 @@ export type CheckedCommands<Logic extends AnyActorLogic, Commands> = {
     infer _Reply,
     infer _Snapshot
   >
-    ? Kind extends 'query'
+    ? Kind extends 'query' | 'turn'
       ? unknown
       : { readonly type: Name } & Input extends EventFromLogic<Logic>
         ? unknown
@@ -89,6 +106,7 @@ export interface ActorDefinition<Type extends string = string, Snapshot = unknow
   readonly commands: ReadonlyMap<string, AnyCommand>
   readonly input: ((args: { readonly key: ActorKey }) => unknown) | undefined
   readonly mailbox: Required<MailboxOptions>
+  readonly turns: Required<TurnsOptions>
   readonly timers: TimerRestart
   readonly idleMs: number
   readonly version: number
@@ -104,6 +122,8 @@ export interface ActorDefinition<Type extends string = string, Snapshot = unknow
 export type AnyCommand = CommandDefinition<CommandKind, any, any, unknown, any>
 
 const TIMER_RESTARTS: ReadonlySet<string> = new Set(['deadline', 'remaining', 'restart'])
+const PREEMPTS: ReadonlySet<string> = new Set(['steal', 'abort-keep', 'abort-drop', 'none'])
+const PLACEMENTS: ReadonlySet<string> = new Set(['shard', 'pool', 'process'])
 const PERSISTENCES: ReadonlySet<string> = new Set(['snapshot', 'journal'])
 
 /** Marks definitions, so that a shard can find them among the exports of a module, also across copies of this package. */
@@ -139,7 +159,8 @@ export function defineActor<
     type,
     module: options.module,
     logic: options.logic,
-    commands: commandsOf(type, options.commands),
+    commands: commandsOf(type, options.commands, isVolatile, options.turns?.ranks ?? []),
+    turns: turnsOf(type, options.turns ?? {}),
     input: options.input,
     mailbox: {
       capacity: wholeNumber(type, 'mailbox.capacity', options.mailbox?.capacity ?? 10_000, 1),
@@ -165,9 +186,12 @@ export function fingerprintOf(definition: ActorDefinition): string {
     entry.kind,
     entry.priority,
     entry.reply === 'deferred' ? entry.replyWithinMs : entry.reply !== undefined,
+    ...(entry.turn === undefined ? [] : [entry.replyWithinMs, { ...entry.turn, when: entry.turn.when !== undefined, frame: undefined }]),
+    ...(entry.preempt === 'none' ? [] : [entry.preempt]),
+    ...(entry.rank === undefined ? [] : [entry.rank]),
   ])
-  const { type, mailbox, timers, idleMs, version, persist, journal } = definition
-  return JSON.stringify({ type, commands, mailbox, timers, idleMs, version, persist, journal })
+  const { type, mailbox, turns, timers, idleMs, version, persist, journal } = definition
+  return JSON.stringify({ type, commands, mailbox, turns, timers, idleMs, version, persist, journal })
 }
 
 function check(definition: string, holds: boolean, field: string, detail: string): void {
@@ -203,11 +227,16 @@ function isActorLogic(value: unknown): boolean {
   )
 }
 
-function commandsOf(type: string, builders: Readonly<Record<string, (name: string) => AnyCommand>>): ReadonlyMap<string, AnyCommand> {
-  check(type, isObject(builders), 'commands', 'must be an object of command() and query()')
+function commandsOf(
+  type: string,
+  builders: Readonly<Record<string, (name: string) => AnyCommand>>,
+  isVolatile: boolean,
+  ranks: readonly string[],
+): ReadonlyMap<string, AnyCommand> {
+  check(type, isObject(builders), 'commands', 'must be an object of command(), query() and turn()')
   const commands = new Map<string, AnyCommand>()
   for (const [name, builder] of Object.entries(builders)) {
-    check(type, typeof builder === 'function', `commands.${name}`, 'must be made by command() or query()')
+    check(type, typeof builder === 'function', `commands.${name}`, 'must be made by command(), query() or turn()')
     check(
       type,
       name !== '' && name !== 'then' && !name.startsWith('xstate.') && !name.startsWith('bailiwick.'),
@@ -229,11 +258,57 @@ function commandsOf(type: string, builders: Readonly<Record<string, (name: strin
       `commands.${name}.reply`,
       'must be a function or "deferred"',
     )
-    check(type, Number.isFinite(replyWithinMs) && replyWithinMs > 0, `commands.${name}.replyWithinMs`, 'must be a positive number')
+    check(
+      type,
+      Number.isFinite(replyWithinMs) && replyWithinMs > 0,
+      `commands.${name}.${definition.turn === undefined ? 'replyWithinMs' : 'endWithinMs'}`,
+      'must be a positive number',
+    )
+    checkPreemption(type, definition, isVolatile, ranks)
+    if (definition.turn !== undefined) checkTurn(type, name, definition.turn)
     commands.set(name, definition)
   }
   check(type, commands.size > 0, 'commands', 'must name at least one command')
   return commands
+}
+
+function checkPreemption(type: string, { name, kind, preempt, rank }: AnyCommand, isVolatile: boolean, ranks: readonly string[]): void {
+  const field = (option: string): string => `commands.${name}.${option}`
+  check(type, PREEMPTS.has(preempt), field('preempt'), 'must be "steal", "abort-keep", "abort-drop" or "none"')
+  check(
+    type,
+    !isVolatile || (kind !== 'turn' && preempt === 'none'),
+    `commands.${name}`,
+    'has no meaning for a volatile actor: turns are kept',
+  )
+  check(type, rank === undefined || ranks.includes(rank), field('rank'), 'must be one of turns.ranks')
+  const isRanked = kind === 'turn' || preempt !== 'none'
+  check(type, ranks.length === 0 || !isRanked || rank !== undefined, field('rank'), 'must be given, because the definition has turns.ranks')
+}
+
+function checkTurn(type: string, command: string, turn: TurnDefinition): void {
+  const field = (name: string): string => `commands.${command}.${name}`
+  check(type, typeof turn.run === 'function', field('run'), 'must be a function')
+  check(type, turn.when === undefined || typeof turn.when === 'function', field('when'), 'must be a function')
+  check(type, turn.frame === undefined || typeof turn.frame.safeParse === 'function', field('frame'), 'must be a zod schema')
+  check(type, PLACEMENTS.has(turn.on), field('on'), 'must be "shard", "pool" or "process"')
+  check(type, typeof turn.preemptible === 'boolean', field('preemptible'), 'must be true or false')
+  check(type, Number.isFinite(turn.drainMs) && turn.drainMs >= 0, field('drainMs'), 'must be a number from 0')
+  for (const name of ['timeoutMs', 'silentMs'] as const)
+    check(type, Number.isFinite(turn[name]) && turn[name] > 0, field(name), 'must be a positive number')
+  wholeNumber(type, field('maxAttempts'), turn.maxAttempts, 1)
+}
+
+function turnsOf(type: string, { ranks = [], maxBurst, minSliceMs = 0, keep = 100 }: TurnsOptions): Required<TurnsOptions> {
+  check(type, Array.isArray(ranks) && ranks.every(isName), 'turns.ranks', 'must be a list of names')
+  check(type, new Set(ranks).size === ranks.length, 'turns.ranks', 'must not name a rank twice')
+  check(type, Number.isFinite(minSliceMs) && minSliceMs >= 0, 'turns.minSliceMs', 'must be a number from 0')
+  return {
+    ranks,
+    maxBurst: maxBurst === undefined ? Number.MAX_SAFE_INTEGER : wholeNumber(type, 'turns.maxBurst', maxBurst, 1),
+    minSliceMs,
+    keep: wholeNumber(type, 'turns.keep', keep, 0),
+  }
 }
 
 function migrationsOf(

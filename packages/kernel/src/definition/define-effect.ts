@@ -5,6 +5,7 @@
  */
 import type { z } from 'zod'
 import { InvalidDefinition } from '../errors.ts'
+import type { ProcessApi } from './process.ts'
 
 /** One attempt. */
 export interface EffectAttempt<Input> {
@@ -15,7 +16,12 @@ export interface EffectAttempt<Input> {
   readonly attempt: number
   /** Aborted when the attempt's time is over, and when the system closes. */
   readonly signal: AbortSignal
+  /** Child processes owned by the runtime. They are ended with the attempt. */
+  readonly process: EffectProcesses
 }
+
+/** What an attempt can do with child processes. */
+export type EffectProcesses = Pick<ProcessApi, 'run' | 'spawn'>
 
 /** What a probe found: whether an earlier attempt took effect, and then its result. */
 export type ProbeResult<Output> = { readonly done: true; readonly output: Output } | { readonly done: false }

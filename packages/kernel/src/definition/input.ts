@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { z } from 'zod'
 import { InvalidInput, messageOf } from '../errors.ts'
 import { canonicalJson, findJsonFault } from './json.ts'
+import type { Preempt } from './turn-context.ts'
 
 const KEY_LENGTH_MAX = 1_024
 const NAME_LENGTH_MAX = 1_024
@@ -33,7 +34,7 @@ export function checkValue(operation: string, schema: z.ZodType | undefined, giv
 }
 
 /** Checks a key, joining the parts of a compound one. Throws `InvalidInput` where keys have no meaning, or for a bad one. */
-export function checkIdempotencyKey(operation: string, key: unknown, kind: 'command' | 'query', isDurable: boolean): string {
+export function checkIdempotencyKey(operation: string, key: unknown, kind: 'command' | 'query' | 'turn', isDurable: boolean): string {
   const text = Array.isArray(key) ? compound(operation, key) : plain(key)
   if (typeof text !== 'string' || text === '' || text.length > KEY_LENGTH_MAX || !text.isWellFormed()) {
     throw new InvalidInput(operation, 'idempotencyKey', `must be a string of 1 to ${KEY_LENGTH_MAX} characters, or an array of strings`)
@@ -70,6 +71,12 @@ export function checkName(operation: string, field: string, name: unknown): stri
   if (typeof name === 'string' && name !== '' && name.length <= NAME_LENGTH_MAX && name.isWellFormed() && !name.startsWith('\u0000'))
     return name
   throw new InvalidInput(operation, field, `must be a string of 1 to ${NAME_LENGTH_MAX} characters`)
+}
+
+/** Checks what a command is to do to a running turn. Throws `InvalidInput`. */
+export function checkPreempt(operation: string, preempt: unknown): Preempt {
+  if (preempt === 'steal' || preempt === 'abort-keep' || preempt === 'abort-drop' || preempt === 'none') return preempt
+  throw new InvalidInput(operation, 'preempt', 'must be "steal", "abort-keep", "abort-drop" or "none"')
 }
 
 /** A plain key that looks like a compound one is written as JSON too, so that the two are never the same. */

@@ -14,6 +14,7 @@ import type { CommandBuilder, CommandKind } from '../definition/command.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
 import type { ActorKey } from '../definition/key.ts'
+import type { Preempt, PreemptMode } from '../definition/turn-context.ts'
 import type { Priority } from '../shard/lanes.ts'
 import type { EventLike } from './host.ts'
 import { WISH } from './wish.ts'
@@ -68,6 +69,8 @@ interface Target<Name, Args> {
   readonly command: Given<Name, Args>
   /** Lane of the command. Default: the priority of its definition. */
   readonly priority?: Given<Priority | undefined, Args>
+  /** What it does to a running turn of lower rank. Default: what its definition says. */
+  readonly preempt?: Given<Preempt | undefined, Args>
   /** Makes the command execute once, however often it is sent. */
   readonly idempotencyKey?: Given<string | readonly string[] | undefined, Args>
 }
@@ -159,13 +162,14 @@ function addressed<Args>(
   definition: ActorDefinition | (() => ActorDefinition),
   to: Target<string, Args> & { readonly input?: unknown },
   args: Args,
-): Pick<TellWish, 'definition' | 'key' | 'command' | 'input' | 'priority' | 'idempotencyKey'> {
+): Pick<TellWish, 'definition' | 'key' | 'command' | 'input' | 'priority' | 'preempt' | 'idempotencyKey'> {
   return {
     definition: typeof definition === 'function' ? definition() : definition,
     key: resolve(to.key, args),
     command: resolve(to.command, args),
     input: resolve(to.input, args),
     priority: resolve(to.priority, args),
+    preempt: resolve(to.preempt, args),
     idempotencyKey: resolve(to.idempotencyKey, args),
   }
 }
@@ -305,6 +309,39 @@ export function cancelEffect<
   label: Given<string, ActionArgs<Context, ExpressionEvent, Event>>,
 ): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
   return wishing((args) => ({ kind: 'cancel-effect', label: resolve(label, args) }))
+}
+
+/** Which turn of the actor `cancelTurn` means, and what is to become of it. */
+export interface CancelTurnArguments<Args> {
+  /** The turn's number, which its events carry. */
+  readonly turn: Given<number, Args>
+  /** Only if it is in this attempt. Default: any. */
+  readonly attempt?: Given<number | undefined, Args>
+  /** Default `abort-drop`. */
+  readonly mode?: Given<PreemptMode, Args>
+  /** Why, in words. */
+  readonly reason?: Given<string | undefined, Args>
+}
+
+/**
+ * Interrupts a turn of the actor, whatever its rank: `steal` parks it until its turn comes again, `abort-keep` lets it start
+ * anew, `abort-drop` ends it for good. Does nothing to a turn that has ended, or is in another attempt.
+ */
+export function cancelTurn<
+  Context extends MachineContext,
+  ExpressionEvent extends EventObject,
+  Event extends EventObject,
+  ActionParams extends Params,
+>(
+  which: CancelTurnArguments<ActionArgs<Context, ExpressionEvent, Event>>,
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
+  return wishing((args) => ({
+    kind: 'cancel-turn',
+    turn: resolve(which.turn, args),
+    attempt: resolve(which.attempt, args),
+    mode: resolve(which.mode ?? 'abort-drop', args),
+    reason: resolve(which.reason, args),
+  }))
 }
 
 /** Sets a durable timer of the actor. One of the same name is replaced. */

@@ -7,6 +7,7 @@
 import type { TimerRestart } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { ActorKey } from '../definition/key.ts'
+import type { Preempt, PreemptMode } from '../definition/turn-context.ts'
 import type { Priority } from '../shard/lanes.ts'
 
 /** An event of the logic. */
@@ -18,6 +19,8 @@ export interface EventLike {
 export interface SendOptions {
   /** Lane of the command. Default: the priority of its definition. */
   readonly priority?: Priority | undefined
+  /** What it does to a running turn of lower rank. Default: what its definition says. */
+  readonly preempt?: Preempt | undefined
   /** Makes the command execute once, however often it is sent. */
   readonly idempotencyKey?: string | readonly string[] | undefined
   /** Not to be handled before so many milliseconds have passed. */
@@ -80,6 +83,15 @@ export interface CancelEffectWish {
   readonly label: string
 }
 
+/** Interrupts a turn of the actor itself. */
+export interface CancelTurnWish {
+  readonly kind: 'cancel-turn'
+  readonly turn: number
+  readonly attempt: number | undefined
+  readonly mode: PreemptMode
+  readonly reason: string | undefined
+}
+
 /** The command is to wait until the state has changed. */
 export interface PostponeWish {
   readonly kind: 'postpone'
@@ -111,6 +123,7 @@ export type Wish =
   | FailWish
   | EffectWish
   | CancelEffectWish
+  | CancelTurnWish
   | PostponeWish
   | SetTimerWish
   | CancelTimerWish

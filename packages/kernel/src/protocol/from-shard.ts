@@ -9,6 +9,7 @@ export const FromShard = {
   change: 2,
   joined: 3,
   post: 4,
+  progress: 5,
 } as const
 
 /** The answer to a call. */
@@ -26,8 +27,11 @@ export type JoinedMessage = readonly [tag: typeof FromShard.joined, call: number
 /** Something for another shard, which the caller's thread passes on unread. */
 export type PostMessage = readonly [tag: typeof FromShard.post, to: number, text: string]
 
+/** How far a turn has come; nothing is settled by it. */
+export type ProgressMessage = readonly [tag: typeof FromShard.progress, call: number, value: unknown]
+
 /** Everything that a shard can answer. */
-export type FromShardMessage = ValueMessage | ErrorMessage | ChangeMessage | JoinedMessage | PostMessage
+export type FromShardMessage = ProgressMessage | ValueMessage | ErrorMessage | ChangeMessage | JoinedMessage | PostMessage
 
 /** Many answers as one text. */
 export function encodeFromShard(messages: readonly FromShardMessage[]): string {

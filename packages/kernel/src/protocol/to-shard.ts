@@ -5,7 +5,9 @@
  * have compared their definitions before the first message. What one shard has for another passes through here unread.
  */
 import type { DeadLetterFilter } from '@bailiwick/store'
+import type { Preempt } from '../definition/turn-context.ts'
 import type { Lane } from '../shard/lanes.ts'
+import type { Control } from './control.ts'
 
 /** Tags of the tuples. */
 export const ToShard = {
@@ -22,6 +24,10 @@ export const ToShard = {
   replayLetters: 10,
   discardLetters: 11,
   withdraw: 12,
+  control: 13,
+  turns: 14,
+  lateResults: 15,
+  park: 16,
 } as const
 
 /** Options of a command that few calls have. */
@@ -32,6 +38,10 @@ export interface Extras {
   readonly dueAt?: number
   readonly naturalKey?: string
   readonly deliveryId?: string
+  readonly preempt?: Preempt
+  readonly lease?: { readonly name: string; readonly epoch: number }
+  /** Whether progress is wanted. */
+  readonly isFollowed?: true
 }
 
 /** A command with its caller's number for the call; `tell` is answered when it is accepted, `ask` when it has been handled. */
@@ -48,13 +58,20 @@ export type CommandMessage = readonly [
   extras?: Extras,
 ]
 
-/** Reads an actor's state or timers once, or follows its state until `unfollow`. */
+/** Reads an actor's state, timers, turns or late results once, or follows its state until `unfollow`. */
 export type ReadMessage = readonly [
-  tag: typeof ToShard.snapshot | typeof ToShard.follow | typeof ToShard.timers,
+  tag: typeof ToShard.snapshot | typeof ToShard.follow | typeof ToShard.timers | typeof ToShard.turns | typeof ToShard.lateResults,
   call: number,
   type: number,
   key: string,
+  limit?: number,
 ]
+
+/** Does something to an actor's turns or leases. */
+export type ControlMessage = readonly [tag: typeof ToShard.control, call: number, type: number, key: string, control: Control]
+
+/** Lets running turns come to a boundary, and none begin: the shard is about to be closed. */
+export type ParkMessage = readonly [tag: typeof ToShard.park]
 
 /** Ends a follow. */
 export type UnfollowMessage = readonly [tag: typeof ToShard.unfollow, call: number]
@@ -89,6 +106,8 @@ export type ToShardMessage =
   | PeerStartedMessage
   | LettersMessage
   | WithdrawMessage
+  | ControlMessage
+  | ParkMessage
 
 /** Many messages as one text. */
 export function encodeToShard(messages: readonly ToShardMessage[]): string {

@@ -6,10 +6,17 @@
 export { openSystemOn } from '../system/open-system.ts'
 export { startInlineThread } from './inline-thread.ts'
 export type { InlineSeams, InlineThread } from './inline-thread.ts'
+export { nodeChildren } from './node-children.ts'
 export { nodeSeams } from './node-seams.ts'
+export { nodeTurnPlaces } from './node-turn-places.ts'
 
 // The seams
 export type {
+  Child,
+  ChildEvents,
+  ChildNotes,
+  Children,
+  ChildSpec,
   Clock,
   DirectoryOptions,
   Scheduler,
@@ -20,6 +27,8 @@ export type {
   ThreadPlan,
   Timer,
   Transport,
+  TurnPlace,
+  TurnPlaces,
 } from './seams.ts'
 
 // Parts with a specification of their own

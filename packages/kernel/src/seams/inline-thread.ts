@@ -6,7 +6,7 @@ import { ShardCrashed } from '../errors.ts'
 import { openShards } from '../shard/assembly.ts'
 import { GAUGE_COUNT } from '../shard/gauges.ts'
 import type { Shard } from '../shard/shard.ts'
-import type { Clock, Random, Scheduler, ShardThread, Stores, ThreadPlan, Transport } from './seams.ts'
+import type { Children, Clock, Random, Scheduler, ShardThread, Stores, ThreadPlan, Transport, TurnPlaces } from './seams.ts'
 
 /** What the inline thread runs on. */
 export interface InlineSeams {
@@ -14,6 +14,8 @@ export interface InlineSeams {
   readonly scheduler: Scheduler
   readonly stores: Pick<Stores, 'openShard'>
   readonly random: Random
+  readonly turnPlaces: TurnPlaces
+  readonly children: Children
   readonly report?: (error: unknown) => void
 }
 
@@ -84,6 +86,7 @@ function transportPair(scheduler: Scheduler): readonly [Transport, Transport] {
 class InlineEnd implements Transport {
   readonly #scheduler: Scheduler
   readonly #arrived: string[] = []
+  readonly #urgent: string[] = []
   #other: InlineEnd | undefined
   #listener: ((text: string) => void) | undefined
   #isScheduled = false
@@ -97,12 +100,16 @@ class InlineEnd implements Transport {
     this.#other = other
   }
 
-  send(text: string): void {
-    this.#other?.arrive(text)
+  send(text: string, isUrgent = false): void {
+    this.#other?.arrive(text, isUrgent)
   }
 
   poll(): string | undefined {
     return this.#arrived.shift()
+  }
+
+  pollUrgent(): string | undefined {
+    return this.#urgent.shift()
   }
 
   onText(listener: (text: string) => void): void {
@@ -117,18 +124,19 @@ class InlineEnd implements Transport {
     other?.close()
   }
 
-  arrive(text: string): void {
+  arrive(text: string, isUrgent: boolean): void {
     if (this.#isClosed) return
-    this.#arrived.push(text)
+    if (isUrgent) this.#urgent.push(text)
+    else this.#arrived.push(text)
     this.#schedule()
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#listener === undefined || this.#arrived.length === 0) return
+    if (this.#isScheduled || this.#listener === undefined || this.#arrived.length + this.#urgent.length === 0) return
     this.#isScheduled = true
     this.#scheduler.soon(() => {
       this.#isScheduled = false
-      const text = this.#isClosed ? undefined : this.#arrived.shift()
+      const text = this.#isClosed ? undefined : (this.#urgent.shift() ?? this.#arrived.shift())
       if (text !== undefined) this.#listener?.(text)
       this.#schedule()
     })

@@ -38,12 +38,13 @@ export async function loadEffects(references: readonly DefinitionReference[]): P
   return await Promise.all(references.map((reference) => load(EFFECTS, reference)))
 }
 
+/** Imports a module and takes one actor from its exports, without comparing it with another. Throws `DefinitionNotLoaded`. */
+export async function findActor(type: string, module: string): Promise<ActorDefinition> {
+  return await find(ACTORS, type, module)
+}
+
 async function load<T extends object>(kind: Kind<T>, { type, module, fingerprint }: DefinitionReference): Promise<T> {
-  const exported = await importModule(type, module)
-  const definition = Object.values(exported).find((value): value is T => kind.is(value) && kind.nameOf(value) === type)
-  if (definition === undefined) {
-    throw new DefinitionNotLoaded(type, module, `the module exports no such ${kind.what}; export the value that defines it`)
-  }
+  const definition = await find(kind, type, module)
   if (kind.fingerprintOf(definition) !== fingerprint) {
     throw new DefinitionNotLoaded(
       type,
@@ -52,6 +53,13 @@ async function load<T extends object>(kind: Kind<T>, { type, module, fingerprint
     )
   }
   return definition
+}
+
+async function find<T extends object>(kind: Kind<T>, type: string, module: string): Promise<T> {
+  const exported = await importModule(type, module)
+  const definition = Object.values(exported).find((value): value is T => kind.is(value) && kind.nameOf(value) === type)
+  if (definition !== undefined) return definition
+  throw new DefinitionNotLoaded(type, module, `the module exports no such ${kind.what}; export the value that defines it`)
 }
 
 async function importModule(type: string, module: string): Promise<Readonly<Record<string, unknown>>> {

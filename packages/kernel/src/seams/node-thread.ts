@@ -17,10 +17,16 @@ export function startNodeThread(plan: ThreadPlan): ShardThread {
   const channels = plan.shards.map((location) => ({
     location,
     channel: new MessageChannel(),
+    urgent: new MessageChannel(),
+    sent: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
     gauges: new SharedArrayBuffer(GAUGE_COUNT * Float64Array.BYTES_PER_ELEMENT),
   }))
   const start: ThreadStart = {
-    places: channels.map(({ location, channel, gauges }) => ({ location, port: channel.port2, gauges })),
+    places: channels.map(({ location, channel, urgent, sent, gauges }) => ({
+      location,
+      ports: { port: channel.port2, urgent: urgent.port2, sent },
+      gauges,
+    })),
     definitions: plan.definitions.map((definition) => ({
       type: definition.type,
       module: definition.module,
@@ -30,11 +36,11 @@ export function startNodeThread(plan: ThreadPlan): ShardThread {
     shardCount: plan.shardCount,
     limits: plan.limits,
   }
-  const ports: MessagePort[] = channels.map(({ channel }) => channel.port2)
+  const ports: MessagePort[] = channels.flatMap(({ channel, urgent }) => [channel.port2, urgent.port2])
   const worker = new Worker(ENTRY, { workerData: start, transferList: ports, name: 'bailiwick-shard' })
   return new NodeThread(
     worker,
-    channels.map(({ channel }) => portTransport(channel.port1)),
+    channels.map(({ channel, urgent, sent }) => portTransport({ port: channel.port1, urgent: urgent.port1, sent })),
     channels.map(({ gauges }) => new Float64Array(gauges)),
   )
 }

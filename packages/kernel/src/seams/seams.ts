@@ -6,6 +6,8 @@
  * These interfaces are visible for test kits only; programs use `openSystem`.
  */
 import type { ShardLocation, ShardStore } from '@bailiwick/store'
+import type { AnyTurnContext } from '../definition/turn-context.ts'
+import type { JsonValue, ProcessResult } from '../definition/process.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
 import type { ShardLimits } from '../shard/limits.ts'
@@ -38,10 +40,12 @@ export interface Scheduler {
 
 /** One end of the connection between a caller's thread and a shard. */
 export interface Transport {
-  /** Sends a text to the other end; texts arrive in order. */
-  send(text: string): void
+  /** Sends a text to the other end; texts arrive in order, urgent ones in an order of their own. */
+  send(text: string, isUrgent?: boolean): void
   /** Takes a text that has already arrived, without waiting for its event. */
   poll(): string | undefined
+  /** The same for an urgent text. Costs next to nothing if there is none, so that it can be asked between any two commands. */
+  pollUrgent(): string | undefined
   /** Says who gets arriving texts. */
   onText(listener: (text: string) => void): void
   /** Closes both ends. */
@@ -94,6 +98,96 @@ export interface DirectoryOptions {
   readonly shards: number
   readonly synchronous: 'full' | 'normal'
   readonly create: boolean
+}
+
+/** How to start a child process. The caller has checked everything. */
+export interface ChildSpec {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly cwd: string | undefined
+  /** Its whole environment, apart from the marker. */
+  readonly env: Readonly<Record<string, string>>
+  /** Stands in the child's environment, and in that of its children, so that they are recognised after a crash. */
+  readonly marker: string
+  /** Whether it is a Node.js program that exchanges messages with us, beside its streams. Default false. */
+  readonly hasChannel?: boolean
+}
+
+/** A child process, leader of a process group of its own. */
+export interface Child {
+  readonly pid: number
+  /** What tells it from a later process with the same pid; `undefined` if this machine cannot tell. */
+  readonly identity: string | undefined
+  /** Writes to its standard input. Resolves when it was taken; rejects if the child has closed it or is gone. */
+  write(text: string): Promise<void>
+  /** Closes its standard input. */
+  end(): void
+  /** Sends a message, if it has a channel. What cannot be sent any more is dropped. */
+  post(message: JsonValue): void
+  /** Ends nothing by itself: sends a signal to the whole group. False if nobody is left in it. */
+  signalGroup(signal: 'SIGTERM' | 'SIGKILL'): boolean
+  /** Whether anybody is left in its group. */
+  isGroupAlive(): boolean
+}
+
+/** What a child reports. Output is read only as fast as `onOutput` returns; nothing is buffered beyond what the system holds. */
+export interface ChildEvents {
+  onOutput(stream: 'stdout' | 'stderr', bytes: Uint8Array): void
+  /** A message from a child that has a channel. */
+  onMessage?(message: unknown): void
+  /** The leader has ended and both streams are closed, or will not close because grandchildren hold them. Called once. */
+  onExit(exitCode: number | null, signal: string | null): void
+}
+
+/** A process of which only notes are left. */
+export interface ChildNotes {
+  readonly marker: string
+  /** Undefined if the notes end before it was started. */
+  readonly pid: number | undefined
+  readonly identity: string | undefined
+}
+
+/** Child processes. */
+export interface Children {
+  /** Starts a child. Rejects if the program cannot be started. */
+  start(spec: ChildSpec, events: ChildEvents): Promise<Child>
+  /** Ends, with KILL, every process that certainly belongs to these notes, and nobody else; answers how many there were. */
+  endRemains(notes: readonly ChildNotes[]): Promise<number>
+}
+
+/** A Node.js program of ours in a process of its own. */
+export interface ForkedProcess {
+  readonly pid: number
+  post(message: JsonValue): void
+  /** Settles when its whole group is gone. Never rejects. */
+  readonly exited: Promise<ProcessResult>
+  /** Ends its group: TERM, and KILL after the grace. */
+  stop(): Promise<ProcessResult>
+  /** Ends its group at once: KILL. */
+  kill(): Promise<ProcessResult>
+}
+
+/** Starts a module in a process that belongs to the shard: its output is logged, its group is ended, its remains are found. */
+export type Fork = (module: URL, onMessage: (message: unknown) => void) => Promise<ForkedProcess>
+
+/** Which turn is to run somewhere else than in the shard's thread. */
+export interface TurnPlace {
+  readonly on: 'pool' | 'process'
+  /** Where the definition of the actor is found again, and which of its commands it is. */
+  readonly module: string
+  readonly type: string
+  readonly command: string
+}
+
+/** Runs turns outside of the shard's thread. */
+export interface TurnPlaces {
+  /**
+   * Runs a turn with a context that belongs to the shard's thread. Settles as the turn does. When `kill` fires it is ended
+   * by force, wherever it stands, and rejects. Rejects with `ProcessLost` if its thread or process dies by itself.
+   */
+  run(place: TurnPlace, context: AnyTurnContext, kill: AbortSignal, fork: Fork): Promise<unknown>
+  /** Ends every thread. Resolves when they are gone. */
+  close(): Promise<void>
 }
 
 /** Everything that `openSystem` needs from the world. */

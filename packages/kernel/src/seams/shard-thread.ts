@@ -5,8 +5,10 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { encodeError, messageOf } from '../errors.ts'
 import { openShards } from '../shard/assembly.ts'
 import { loadDefinitions, loadEffects } from './load-definitions.ts'
+import { nodeChildren } from './node-children.ts'
 import { nodeClock, nodeRandom, nodeScheduler } from './node-clock.ts'
 import { nodeStores } from './node-stores.ts'
+import { nodeTurnPlaces } from './node-turn-places.ts'
 import { portTransport } from './port-transport.ts'
 import type { ThreadStart, ThreadStarted } from './thread-messages.ts'
 
@@ -15,9 +17,9 @@ const start = workerData as ThreadStart // Given by `startNodeThread` of the sam
 async function serve(): Promise<ThreadStarted> {
   try {
     const definitions = await loadDefinitions(start.definitions)
-    const places = start.places.map(({ location, port, gauges }) => ({
+    const places = start.places.map(({ location, ports, gauges }) => ({
       location,
-      transport: portTransport(port),
+      transport: portTransport(ports),
       gauges: new Float64Array(gauges),
     }))
     await openShards(places, {
@@ -29,6 +31,8 @@ async function serve(): Promise<ThreadStarted> {
       clock: nodeClock,
       scheduler: nodeScheduler,
       stores: nodeStores,
+      turnPlaces: nodeTurnPlaces({ poolThreads: start.limits.poolThreads }),
+      children: nodeChildren,
       report: (error) => process.emitWarning(messageOf(error), { type: 'BailiwickAction', detail: stackOf(error) }),
     })
     return { tag: 'ready' }

@@ -13,7 +13,9 @@ import type { Cell } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { Gauge } from './gauges.ts'
 import { decodeOpenCalls } from './open-call.ts'
+import type { LeaseHolder } from './lease.ts'
 import { absorb, checkChildren, checkState } from './service.ts'
+import { SESSION_LEASE, sessionOfRows } from './turn-row.ts'
 import { checkWishes, performWishes } from './wishes.ts'
 
 /** Installs an actor in its cell. Throws `ActivationFailed`, `NoMigration` or `NotSerializable`, leaving the cell empty. */
@@ -25,6 +27,8 @@ export function install(core: ShardCore, cell: Cell, stored: StoredActor | undef
     cell.hosted = undefined
     cell.isDirty = false
     cell.openCalls = undefined
+    cell.session = undefined
+    cell.leases = undefined
     if (error instanceof NoMigration || error instanceof NotSerializable) throw error
     throw new ActivationFailed(cell.address, messageOf(error), { cause: error })
   }
@@ -62,6 +66,14 @@ function restore(core: ShardCore, cell: Cell, stored: StoredActor): void {
   cell.hosted = hosted
   cell.number = stored.number
   cell.openCalls = decodeOpenCalls(stored.openCalls)
+  cell.session = sessionOfRows(stored.turns, stored.leases)
+  for (const { name, epoch, detail } of stored.leases) {
+    if (name === SESSION_LEASE) continue
+    const holder = JSON.parse(detail) as LeaseHolder | null // Written by `lease-service.ts`.
+    cell.leases ??= new Map()
+    cell.leases.set(name, { name, epoch, holder: holder ?? undefined })
+  }
+  if (cell.hasTurns) cell.pushInternal({ tag: 'turn', news: { kind: 'recover' } })
   cell.isStored = true
   cell.revision = stored.revision + stored.events.length
   // A migrated snapshot counts as very old, so that the next change writes it in its new form.

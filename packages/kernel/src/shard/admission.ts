@@ -6,7 +6,7 @@
 import type { InboxCommand } from '@bailiwick/store'
 import { MailboxFull } from '../errors.ts'
 import { ToShard } from '../protocol/to-shard.ts'
-import type { CommandMessage, Extras, ReadMessage } from '../protocol/to-shard.ts'
+import type { CommandMessage, ControlMessage, Extras, ReadMessage } from '../protocol/to-shard.ts'
 import { answer, refuse } from './answers.ts'
 import { waitingOf } from './cell.ts'
 import type { Cell, Waiting } from './cell.ts'
@@ -19,16 +19,39 @@ import { editWaiting, isNamed } from './natural.ts'
 import type { Named } from './natural.ts'
 import { enqueue, refusalOf } from './parcels.ts'
 
-/** Admits a command or a read that a caller sent. */
-export function admit(core: ShardCore, message: CommandMessage | ReadMessage, now: number): void {
-  const [tag, call, type, key] = message
+const READS = {
+  [ToShard.snapshot]: 'snapshot',
+  [ToShard.follow]: 'follow',
+  [ToShard.timers]: 'timers',
+  [ToShard.turns]: 'turns',
+  [ToShard.lateResults]: 'late-results',
+} as const
+
+/** Admits a command, a read or a wish about turns and leases that a caller sent. */
+export function admit(core: ShardCore, message: CommandMessage | ReadMessage | ControlMessage, now: number): void {
+  const [, , type, key] = message
   const kind = core.kinds[type]
   if (kind === undefined) throw new Error(`A message names the unknown type ${type}.`)
   const cell = core.cellOf(kind, key)
-  if (tag !== ToShard.ask && tag !== ToShard.tell) {
-    place(core, fromRead(cell, tag, call, now), undefined)
-    return
+  switch (message[0]) {
+    case ToShard.control:
+      // Never refused for lack of room: it is what makes room.
+      enqueue(core, controlOf(cell, message, now))
+      return
+    case ToShard.ask:
+    case ToShard.tell:
+      admitCommand(core, cell, message, now)
+      return
+    case ToShard.snapshot:
+    case ToShard.follow:
+    case ToShard.timers:
+    case ToShard.turns:
+    case ToShard.lateResults:
+      place(core, fromRead(cell, message, now), undefined)
   }
+}
+
+function admitCommand(core: ShardCore, cell: Cell, message: CommandMessage, now: number): void {
   const waiting = fromCommand(cell, message, now)
   const extras = message[9]
   const dueAt = extras?.dueAt ?? (extras?.delayMs === undefined ? undefined : now + extras.delayMs)
@@ -106,7 +129,17 @@ function schedule(core: ShardCore, waiting: Waiting, dueAt: number): void {
     refuse(core, cell, call, new MailboxFull(cell.address, 'shard', core.limits.waitingCommands))
     return
   }
-  core.schedule.accept({ type: cell.kind.definition.type, key: cell.key, command: command?.name ?? '', lane, input, idempotency, dueAt })
+  const { detail } = waiting
+  core.schedule.accept({
+    type: cell.kind.definition.type,
+    key: cell.key,
+    command: command?.name ?? '',
+    lane,
+    input,
+    idempotency,
+    dueAt,
+    detail,
+  })
   answer(core, cell, call, undefined)
 }
 
@@ -126,22 +159,42 @@ function fromCommand(cell: Cell, message: CommandMessage, now: number): Waiting 
   })
 }
 
-function detailOf({ naturalKey, deliveryId }: Extras): Detail | undefined {
-  if (naturalKey === undefined && deliveryId === undefined) return undefined
-  if (deliveryId === undefined) return { naturalKey }
-  // A delivery without a natural key is about itself. No natural key of a sender begins with this character.
-  return { naturalKey: naturalKey ?? `\u0000${deliveryId}`, deliveries: [deliveryId] }
+function detailOf({ naturalKey, deliveryId, preempt, lease, isFollowed }: Extras): Detail | undefined {
+  const detail: Detail = {
+    ...(naturalKey === undefined ? {} : { naturalKey }),
+    // A delivery without a natural key is about itself. No natural key of a sender begins with this character.
+    ...(deliveryId === undefined ? {} : { naturalKey: naturalKey ?? `\u0000${deliveryId}`, deliveries: [deliveryId] }),
+    ...(preempt === undefined ? {} : { preempt }),
+    ...(lease === undefined ? {} : { lease }),
+    ...(isFollowed === undefined ? {} : { isFollowed }),
+  }
+  return Object.keys(detail).length === 0 ? undefined : detail
+}
+
+function controlOf(cell: Cell, [, call, , , control]: ControlMessage, now: number): Waiting {
+  return waitingOf({
+    tag: 'control',
+    call,
+    cell,
+    command: undefined,
+    lane: laneOf('urgent'),
+    input: control,
+    idempotency: undefined,
+    at: now,
+    sequence: 0,
+    detail: undefined,
+  })
 }
 
 /** Reads wait like a query of normal priority, so that a caller sees what its earlier commands of that priority did. */
-function fromRead(cell: Cell, tag: ReadMessage[0], call: number, now: number): Waiting {
+function fromRead(cell: Cell, [tag, call, , , limit]: ReadMessage, now: number): Waiting {
   return waitingOf({
-    tag: tag === ToShard.snapshot ? 'snapshot' : tag === ToShard.follow ? 'follow' : 'timers',
+    tag: READS[tag],
     call,
     cell,
     command: undefined,
     lane: laneOf('normal'),
-    input: null,
+    input: limit === undefined ? null : { limit },
     idempotency: undefined,
     at: now,
     sequence: 0,

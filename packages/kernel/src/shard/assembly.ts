@@ -1,6 +1,7 @@
 /** Puts the shards of one thread together, from parts that the thread brings. The same for a worker and for a test. */
 import type { ActorDefinition } from '../definition/define-actor.ts'
-import type { Clock, Random, Scheduler, Stores, Transport } from '../seams/seams.ts'
+import { dirname, isAbsolute, join } from 'node:path'
+import type { Children, Clock, Random, Scheduler, Stores, Transport, TurnPlaces } from '../seams/seams.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
 import type { ShardLocation } from '@bailiwick/store'
 import type { ShardLimits } from './limits.ts'
@@ -24,6 +25,8 @@ export interface ThreadParts {
   readonly scheduler: Scheduler
   readonly stores: Pick<Stores, 'openShard'>
   readonly report: (error: unknown) => void
+  readonly turnPlaces: TurnPlaces
+  readonly children: Children
 }
 
 /** Opens and recovers the shards of one thread. Rejects, with every store closed again, if one cannot be recovered. */
@@ -32,7 +35,10 @@ export async function openShards(places: readonly ShardPlace[], parts: ThreadPar
   try {
     for (const { location, transport, gauges } of places) {
       const store = parts.stores.openShard(location)
-      shards.push(new Shard({ ...parts, store, transport, gauges, index: location.index }))
+      const { index, file } = location
+      // A store that is no file has no place beside it.
+      const logFolder = isAbsolute(file) ? join(dirname(file), 'logs', `shard-${index}`) : undefined
+      shards.push(new Shard({ ...parts, store, transport, gauges, index, logFolder }))
     }
     for (const shard of shards) await shard.recover()
     return shards

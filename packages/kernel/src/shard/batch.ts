@@ -13,23 +13,32 @@ import type {
   EffectCancelled,
   EffectDelayed,
   InboxChange,
+  FrameSaved,
   InboxCommand,
   JournalEntry,
   JournalTrim,
+  LateResult,
+  LeaseChanged,
   LinkMark,
   OpenCall as StoredCall,
   OutboxMessage,
   OutcomeRecorded,
+  OwnedProcess,
   StoredOutcome,
   TimerCleared,
   TimerSet,
+  TurnChanged,
+  TurnsKept,
 } from '@bailiwick/store'
 import type { FromShardMessage } from '../protocol/from-shard.ts'
-import type { Cell, Waiting } from './cell.ts'
+import type { Interruption } from '../definition/turn-context.ts'
+import type { Cell, TurnNews, Waiting } from './cell.ts'
 import type { Detail, ChainLink } from './detail.ts'
 import type { EffectClaim, EffectEnd } from './effect.ts'
 import { encodeOpenCall } from './open-call.ts'
-import type { OpenCall } from './open-call.ts'
+import type { OpenCall, OpenReply } from './open-call.ts'
+import type { TurnRecord } from './session.ts'
+import { rowOfTurn, SESSION_LEASE } from './turn-row.ts'
 
 /** What becomes of one timer: set, or cleared. */
 export interface TimerChange {
@@ -52,6 +61,21 @@ interface CallChange {
   readonly row: StoredCall | undefined
   /** The store has not seen it: closing it leaves no trace. */
   readonly isNew: boolean
+}
+
+/** A stretch of running that begins once its batch is committed. */
+export interface TurnStart {
+  readonly cell: Cell
+  /** As it stood when it was granted. */
+  readonly record: Readonly<TurnRecord>
+  readonly call: OpenReply
+}
+
+/** A signal that fires once its batch is committed. */
+export interface TurnInterrupt {
+  readonly id: number
+  readonly epoch: number
+  readonly interruption: Interruption
 }
 
 /** What a shard collects between two commits. */
@@ -84,6 +108,15 @@ export class OpenBatch implements Batch {
   readonly deadLettersRemoved: number[] = []
   deadLettersTrimmed = 0
   readonly outcomesMax: number
+  readonly turns: TurnChanged[] = []
+  readonly frames: FrameSaved[] = []
+  readonly framesDiscarded: number[] = []
+  readonly turnsKept: TurnsKept[] = []
+  readonly leases: LeaseChanged[] = []
+  readonly lateResults: LateResult[] = []
+  readonly lateResultsMax: number
+  readonly processes: OwnedProcess[] = []
+  readonly processesEnded: number[] = []
 
   /** Actors that the batch has touched, each once. */
   readonly touched: Cell[] = []
@@ -127,16 +160,39 @@ export class OpenBatch implements Batch {
   readonly childAnswers: { readonly number: number; readonly input: object }[] = []
   /** Wishes to read timers, answered after the commit. */
   readonly timerReads: Waiting[] = []
+  /** Turns that it changes, by number. */
+  readonly turnsTouched: Map<number, { readonly actor: number; readonly record: TurnRecord }> = new Map()
+  /** Checkpoints, by turn: the last one counts. */
+  readonly framesSaved: Map<number, string> = new Map<number, string>()
+  /** Turns whose frame no longer counts. */
+  readonly framesGone: Set<number> = new Set<number>()
+  /** Sessions that it changes, by actor. */
+  readonly sessions: Map<number, { readonly epoch: number; readonly holder: number | null }> = new Map()
+  /** Other leases that it changes, by actor and name. */
+  readonly leasesTouched: Map<string, LeaseChanged> = new Map<string, LeaseChanged>()
+  /** Actors of which a turn ends, and how many ended ones they keep. */
+  readonly turnsTrimmed: Map<number, number> = new Map<number, number>()
+  readonly turnStarts: TurnStart[] = []
+  readonly interrupts: TurnInterrupt[] = []
+  /** News of turns that it deals with: dealt with again if it fails. */
+  readonly turnNews: { readonly cell: Cell; readonly news: TurnNews }[] = []
+  /** Checkpoints whose turns hear of them after the commit. */
+  readonly checkpoints: { readonly news: Extract<TurnNews, { kind: 'checkpoint' }>; readonly stale: Error | undefined }[] = []
+  /** Wishes to read turns or late results, answered after the commit. */
+  readonly turnReads: Waiting[] = []
+  /** Whoever waits for a note about a process to be in the store. */
+  readonly processNotes: { readonly sequence: number; readonly done: (error: Error | undefined) => void }[] = []
   readonly #calls = new Map<number, CallChange>()
   /** It is to be committed even if nothing else calls for it. */
   wantsCommit = false
   /** How many commands it has served. */
   commands = 0
 
-  constructor(id: number, at: number, outcomesMax: number) {
+  constructor(id: number, at: number, bounds: { readonly idempotencyRecords: number; readonly lateResults: number }) {
     this.id = id
     this.at = at
-    this.outcomesMax = outcomesMax
+    this.outcomesMax = bounds.idempotencyRecords
+    this.lateResultsMax = bounds.lateResults
   }
 
   /** Notes an open call of an actor, new or changed. */
@@ -163,6 +219,14 @@ export class OpenBatch implements Batch {
       else this.callsOpened.push(row)
     }
     for (const sequence of this.claims.keys()) this.effectsClaimed.push(sequence)
+    for (const { actor, record } of this.turnsTouched.values()) this.turns.push(rowOfTurn(actor, record))
+    for (const [turn, frame] of this.framesSaved) this.frames.push({ turn, frame })
+    this.framesDiscarded.push(...this.framesGone)
+    for (const [actor, keep] of this.turnsTrimmed) this.turnsKept.push({ actor, keep })
+    for (const [actor, { epoch, holder }] of this.sessions) {
+      this.leases.push({ actor, name: SESSION_LEASE, epoch, detail: JSON.stringify({ holder }) })
+    }
+    this.leases.push(...this.leasesTouched.values())
     for (const [peer, through] of this.admitted) this.received.push({ peer, through })
   }
 
@@ -201,7 +265,13 @@ export class OpenBatch implements Batch {
       this.effectsDelayed.length > 0 ||
       this.effectsSettled.length > 0 ||
       this.deadLetters.length > 0 ||
-      this.deadLettersRemoved.length > 0
+      this.deadLettersRemoved.length > 0 ||
+      this.turns.length > 0 ||
+      this.frames.length > 0 ||
+      this.leases.length > 0 ||
+      this.lateResults.length > 0 ||
+      this.processes.length > 0 ||
+      this.processesEnded.length > 0
     )
   }
 }

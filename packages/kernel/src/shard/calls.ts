@@ -18,7 +18,7 @@ import { bury } from './dead-letters.ts'
 import type { ChainLink } from './detail.ts'
 import { Gauge } from './gauges.ts'
 import { recordNames } from './natural.ts'
-import { timerOfCall } from './open-call.ts'
+import { isReply, timerOfCall } from './open-call.ts'
 import type { OpenCall, OpenReply, OpenRequest } from './open-call.ts'
 import { answerCaller, enqueue, plainError } from './parcels.ts'
 
@@ -28,6 +28,8 @@ export interface Behalf {
   readonly cause: number | undefined
   /** The asks that led to it, itself included. */
   readonly chain: readonly ChainLink[]
+  /** The turn that it is about. */
+  readonly turn?: number
 }
 
 /** Nobody's behalf: a timer, a child. */
@@ -35,7 +37,13 @@ export const NOBODY: Behalf = { cause: undefined, chain: [] }
 
 /** How an open reply ends. */
 export type Settlement =
-  | { readonly value: unknown }
+  | {
+      readonly value: unknown
+      /** Whether it is the answer for as long as records are kept. Default true. */
+      readonly isRecorded?: boolean
+      /** Why it becomes a dead letter if nobody waits for it; `undefined` for not at all. */
+      readonly letter?: Error | undefined
+    }
   | {
       readonly error: Error
       /** Whether the error is the answer for as long as records are kept. */
@@ -90,7 +98,7 @@ export function withdraw(core: ShardCore, call: number): void {
 export function reservationOf(cell: Cell, { idempotency, command }: Waiting): OpenReply | undefined {
   if (idempotency === undefined) return undefined
   for (const call of cell.openCalls?.values() ?? []) {
-    if (call.kind === 'reply' && call.command === command?.name && call.idempotency?.key === idempotency.key) return call
+    if (isReply(call) && call.command === command?.name && call.idempotency?.key === idempotency.key) return call
   }
   return undefined
 }
@@ -115,7 +123,7 @@ export function join(core: ShardCore, reservation: OpenReply, waiting: Waiting):
     answer(core, cell, waiting.call, undefined)
     return undefined
   }
-  awaitReply(core, reservation.sequence, { call: waiting.call, cell, waiting })
+  awaitReply(core, reservation.sequence, { call: waiting.call, cell, waiting, isFollowed: waiting.detail?.isFollowed === true })
   core.batch.answersOf(cell).push([FromShard.joined, waiting.call, key])
   return undefined
 }
@@ -125,7 +133,7 @@ export function refusalOfOpenCall(cell: Cell): MailboxFull | undefined {
   const { capacity } = cell.kind.definition.mailbox
   if ((cell.openCalls?.size ?? 0) < capacity) return undefined
   let replies = 0
-  for (const { kind } of cell.openCalls?.values() ?? []) if (kind === 'reply') replies += 1
+  for (const call of cell.openCalls?.values() ?? []) if (isReply(call)) replies += 1
   return replies >= capacity ? new MailboxFull(cell.address, 'mailbox', capacity) : undefined
 }
 
@@ -167,10 +175,14 @@ export function settleReply(core: ShardCore, cell: Cell, call: OpenReply, settle
   const awaiting = core.awaiting.get(call.sequence) ?? []
   core.awaiting.delete(call.sequence)
   if ('value' in settlement) {
-    recordSettlement(core, cell, call, { value: settlement.value })
-    recordNames(core, cell, call.command, call)
+    if (settlement.isRecorded !== false) {
+      recordSettlement(core, cell, call, { value: settlement.value })
+      recordNames(core, cell, call.command, call)
+    }
     for (const { call: number } of awaiting) answer(core, cell, number, settlement.value)
     for (const caller of call.callers) answerCaller(core, caller, { output: settlement.value })
+    const { letter } = settlement
+    if (letter !== undefined && call.callers.length === 0 && !call.isAsk) buryReply(core, cell, call, letter)
     return
   }
   const { error, isRecorded, isTriedAgain } = settlement
@@ -202,7 +214,7 @@ export function eventOfAnswer(call: OpenRequest, input: object): { readonly type
 }
 
 function isOpen(cell: Cell, command: string): boolean {
-  for (const call of cell.openCalls?.values() ?? []) if (call.kind === 'reply' && call.command === command) return true
+  for (const call of cell.openCalls?.values() ?? []) if (isReply(call) && call.command === command) return true
   return false
 }
 

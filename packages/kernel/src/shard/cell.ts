@@ -12,8 +12,11 @@ import { Fifo } from './fifo.ts'
 import type { Lane } from './lanes.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Timer } from '../seams/seams.ts'
+import type { Interruption } from '../definition/turn-context.ts'
 import type { Detail } from './detail.ts'
+import type { Lease } from './lease.ts'
 import type { OpenCall } from './open-call.ts'
+import type { Session } from './session.ts'
 
 /** One type of actor on one shard. */
 export interface Kind {
@@ -29,7 +32,7 @@ const SPARE_MAILBOXES_MAX = 1_024
 
 /** Something that waits in a lane: a command, an event for the actor's own logic, or a wish to read the state. */
 export interface Waiting {
-  readonly tag: 'ask' | 'tell' | 'event' | 'snapshot' | 'follow' | 'timers'
+  readonly tag: 'ask' | 'tell' | 'event' | 'control' | 'snapshot' | 'follow' | 'timers' | 'turns' | 'late-results'
   /** The caller's number for the call; 0 where nobody waits any more. */
   call: number
   readonly cell: Cell
@@ -96,6 +99,30 @@ export type Internal =
   /** The tick of a timer that is in memory only; `next` says what becomes of the timer. */
   | { readonly tag: 'ring'; readonly name: string; readonly event: EventLike; isCancelled: boolean; next: (() => void) | undefined }
   | { readonly tag: 'store' }
+  | { readonly tag: 'turn'; readonly news: TurnNews }
+
+/** What is heard of a turn: of one stretch of running, named by the turn's number and the epoch; or of a restart of the shard. */
+export type TurnNews =
+  | { readonly kind: 'recover' }
+  | {
+      readonly kind: 'ended'
+      readonly id: number
+      readonly epoch: number
+      readonly result: { readonly value: unknown } | { readonly error: unknown }
+    }
+  /** Its time to come to a boundary is over. */
+  | { readonly kind: 'drained'; readonly id: number; readonly epoch: number }
+  /** It is to be interrupted for a reason that is no command. */
+  | { readonly kind: 'interrupted'; readonly id: number; readonly epoch: number; readonly interruption: Interruption }
+  | {
+      readonly kind: 'checkpoint'
+      readonly id: number
+      readonly epoch: number
+      /** Takes the encoded frame. */
+      readonly take: () => string
+      /** Called once it is committed, or has come too late. */
+      readonly done: (error: Error | undefined) => void
+    }
 
 /** What the store says about a command's names: that it was handled, or that it takes the place of a dead letter. */
 export type NameFinding =
@@ -120,6 +147,8 @@ class Rare {
   openCalls: Map<number, OpenCall> | undefined = undefined
   named: Map<string, Waiting> | undefined = undefined
   timers: Map<string, Timer> | undefined = undefined
+  session: Session | undefined = undefined
+  leases: Map<string, Lease> | undefined = undefined
 }
 
 /** An actor on its shard. */
@@ -218,6 +247,31 @@ export class Cell {
   set timers(value: Map<string, Timer> | undefined) {
     if (value !== undefined) this.#rare ??= new Rare()
     if (this.#rare !== undefined) this.#rare.timers = value
+  }
+
+  /** The actor's turns; `undefined` if it never had one. */
+  get session(): Session | undefined {
+    return this.#rare?.session
+  }
+
+  set session(value: Session | undefined) {
+    if (value !== undefined) this.#rare ??= new Rare()
+    if (this.#rare !== undefined) this.#rare.session = value
+  }
+
+  /** The actor's leases by name; `undefined` if it never had one. */
+  get leases(): Map<string, Lease> | undefined {
+    return this.#rare?.leases
+  }
+
+  set leases(value: Map<string, Lease> | undefined) {
+    if (value !== undefined) this.#rare ??= new Rare()
+    if (this.#rare !== undefined) this.#rare.leases = value
+  }
+
+  /** Whether it has turns that have not ended. */
+  get hasTurns(): boolean {
+    return (this.#rare?.session?.turns.size ?? 0) > 0
   }
 
   /** The actor's name in messages. */

@@ -102,7 +102,10 @@ function writeSnapshot(core: ShardCore, batch: OpenBatch, cell: Cell): void {
 export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void {
   for (const cell of batch.touched) {
     cell.isDirty = false
+    const { hasTurns } = cell
     if (cell.kind.isDurable) forget(core, cell)
+    // Its turns may have to go on, even if nothing else waits for it.
+    if (hasTurns) cell.pushInternal({ tag: 'turn', news: { kind: 'recover' } })
     core.ready.add(cell)
   }
   for (const waiting of batch.stored) {
@@ -141,6 +144,17 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   }
   for (const waiting of batch.timerReads) batch.answers.push([FromShard.error, waiting.call, encoded])
   for (const sequence of batch.deadLettersRemoved) core.leavingLetters.delete(sequence)
+  for (const waiting of batch.turnReads) batch.answers.push([FromShard.error, waiting.call, encoded])
+  for (const { done } of batch.processNotes) done(error)
+  // What is known of processes stays true as well.
+  const unwanted = new Set(batch.processNotes.map(({ sequence }) => sequence))
+  core.batch.processes.push(...batch.processes.filter(({ sequence }) => !unwanted.has(sequence)))
+  core.batch.processesEnded.push(...batch.processesEnded)
+  // What is known of turns stays true, whatever the store says; their actors have just been emptied.
+  for (const { cell, news } of batch.turnNews) {
+    cell.pushInternal({ tag: 'turn', news })
+    core.ready.add(cell)
+  }
   core.childAsks.rolledBack(batch.asked, error)
   core.effects.rolledBack(batch)
   core.links.rolledBack(batch)
@@ -163,6 +177,8 @@ export function forget(core: ShardCore, cell: Cell): void {
   cell.hosted = undefined
   cell.internals = undefined
   cell.openCalls = undefined
+  cell.session = undefined
+  cell.leases = undefined
   // What it has postponed is tried again in the state that the store has.
   cell.mailbox?.resume()
   cell.number = 0

@@ -14,7 +14,17 @@ import { Cell } from './cell.ts'
 import type { Kind, Waiting } from './cell.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
-import type { ChildAsksPart, EffectsPart, LinksPart, OverflowPart, Parts, SchedulePart, TimersPart } from './parts.ts'
+import type {
+  ChildAsksPart,
+  EffectsPart,
+  LeaseQueuePart,
+  LinksPart,
+  OverflowPart,
+  Parts,
+  SchedulePart,
+  TimersPart,
+  TurnsPart,
+} from './parts.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { Residents } from './residents.ts'
 import { WaitingList } from './waiting-list.ts'
@@ -27,6 +37,8 @@ export interface Awaiting {
   readonly cell: Cell
   /** The command that it came with, to be tried again if the one that it has joined fails; `undefined` for that one itself. */
   readonly waiting: Waiting | undefined
+  /** Whether it is to hear of progress. */
+  readonly isFollowed?: boolean
 }
 
 /** What a core is made of. */
@@ -61,6 +73,8 @@ export class ShardCore {
   readonly report: (error: unknown) => void
   readonly residents: Residents
   readonly ready: ReadyQueue = new ReadyQueue()
+  /** Commands that interrupt a turn: their actors are served before all others, until they have been. */
+  readonly express: Waiting[] = []
   readonly waiting: WaitingList = new WaitingList()
   readonly timers: TimersPart
   readonly schedule: SchedulePart
@@ -68,6 +82,8 @@ export class ShardCore {
   readonly effects: EffectsPart
   readonly overflow: OverflowPart
   readonly childAsks: ChildAsksPart
+  readonly turns: TurnsPart
+  readonly leaseQueue: LeaseQueuePart
   /** Calls that follow an actor, by the actor's address. */
   readonly followers: Map<string, Set<number>> = new Map<string, Set<number>>()
   /** Calls from outside that wait for a deferred reply, by open call. */
@@ -99,21 +115,23 @@ export class ShardCore {
     this.wake = parts.wake
     this.report = parts.report
     this.residents = new Residents(parts.kinds)
-    this.batch = new OpenBatch(1, 0, parts.limits.idempotencyRecords)
+    this.batch = new OpenBatch(1, 0, parts.limits)
     this.#kindByType = new Map(parts.kinds.map((kind) => [kind.definition.type, kind]))
-    const { timers, schedule, links, effects, overflow, childAsks } = make(this)
+    const { timers, schedule, links, effects, overflow, childAsks, turns, leaseQueue } = make(this)
     this.timers = timers
     this.schedule = schedule
     this.links = links
     this.effects = effects
     this.overflow = overflow
     this.childAsks = childAsks
+    this.turns = turns
+    this.leaseQueue = leaseQueue
   }
 
   /** Begins the next batch and answers the one that was under way. */
   nextBatch(): OpenBatch {
     const { batch } = this
-    this.batch = new OpenBatch(batch.id + 1, batch.at, this.limits.idempotencyRecords)
+    this.batch = new OpenBatch(batch.id + 1, batch.at, this.limits)
     return batch
   }
 
@@ -187,5 +205,6 @@ export class ShardCore {
     gauges[Gauge.outbox] = this.outboxSize
     gauges[Gauge.effectsRunning] = this.effects.running
     gauges[Gauge.awaiting] = this.awaiting.size
+    gauges[Gauge.turnsRunning] = this.turns.running
   }
 }

@@ -2,6 +2,7 @@
  * What a message carries beside its command, where it carries anything: who waits for the answer, for whom it was sent,
  * under which names it may be edited. Kept as JSON in the inbox, in open calls and in dead letters.
  */
+import type { Preempt } from '../definition/turn-context.ts'
 
 /** An actor that awaits the answer to a request. */
 export interface Caller {
@@ -40,6 +41,12 @@ export interface Detail {
   readonly naturalKey?: string | undefined
   /** Names of the deliveries that it stands for. */
   readonly deliveries?: readonly string[] | undefined
+  /** What it does to a running turn of lower rank, where its sender said so. */
+  readonly preempt?: Preempt
+  /** The lease under which it was sent: it counts only as long as that one does. */
+  readonly lease?: { readonly name: string; readonly epoch: number }
+  /** Its caller wants to hear of progress. */
+  readonly isFollowed?: true
 }
 
 /** Writes a detail; nothing for nothing. */

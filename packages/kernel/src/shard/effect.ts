@@ -16,6 +16,8 @@ export interface EffectPromise {
   readonly input: string
   readonly detail: EffectDetail | undefined
   readonly delayMs: number
+  /** The turn on whose behalf it is promised. */
+  readonly turn?: number | undefined
 }
 
 /** What an effect carries beside its input. */
@@ -30,6 +32,8 @@ export interface EffectDetail {
 /** An attempt under way. */
 export interface Run {
   readonly abort: AbortController
+  /** Fires when it has ended, however it did. */
+  readonly over: AbortController
   readonly timer: Timer
 }
 

@@ -11,11 +11,11 @@
  *
  * A result that comes after its attempt has ended (out of time, or the shard is gone) is dropped and counted.
  */
-import type { DueEffect } from '@bailiwick/store'
-import type { EffectAttempt, EffectDefinition, ProbeResult } from '../definition/define-effect.ts'
+import type { DueEffect, Effect, EffectCancelled } from '@bailiwick/store'
+import type { EffectAttempt, EffectDefinition, EffectProcesses, ProbeResult } from '../definition/define-effect.ts'
 import { findJsonFault } from '../definition/json.ts'
 import { addressOf } from '../definition/key.ts'
-import { EffectTimeout, MailboxFull, NotSerializable, ShardCrashed, UnknownCommand } from '../errors.ts'
+import { EffectTimeout, MailboxFull, NotSerializable, ShardCrashed, StaleEpoch, UnknownCommand } from '../errors.ts'
 import { Alarm } from './alarm.ts'
 import type { OpenBatch } from './batch.ts'
 import type { ShardCore } from './core.ts'
@@ -27,17 +27,23 @@ import { Gauge } from './gauges.ts'
 import { deliver, isOutboxFull, plainError } from './parcels.ts'
 
 const REARM_MS = 10
+
+/** What an attempt of an effect may do with processes, which are ended when `over` fires. */
+type Processes = (name: string, gate: () => Error | undefined, over: AbortSignal) => EffectProcesses
 /** How often a probe is asked beyond the last attempt, if threads die meanwhile. */
 const PROBES_MAX = 3
 
 /** All effects of one shard. */
 export class ShardEffects implements EffectsPart {
   readonly #core: ShardCore
+  readonly #processes: Processes
   readonly #queues: ReadonlyMap<string, EffectQueue>
   #isClosed = false
 
-  constructor(core: ShardCore, definitions: readonly EffectDefinition[]) {
+  /** `processes` answers what an attempt may do with processes; they are ended when `over` fires. */
+  constructor(core: ShardCore, definitions: readonly EffectDefinition[], processes: Processes) {
     this.#core = core
+    this.#processes = processes
     this.#queues = new Map(definitions.map((definition) => [definition.name, this.#queueOf(definition)]))
   }
 
@@ -77,6 +83,7 @@ export class ShardEffects implements EffectsPart {
       label,
       input,
       detail: detail === undefined ? undefined : JSON.stringify(detail),
+      turn: promise.turn,
       dueAt: core.batch.at + promise.delayMs,
       attempts: 0,
     })
@@ -84,18 +91,12 @@ export class ShardEffects implements EffectsPart {
 
   /** Takes back an actor's effect that has not begun, as part of the open batch. */
   cancel(type: string, key: string, label: string): void {
-    const { batch } = this.#core
-    const isMeant = (effect: { readonly type: string; readonly key: string; readonly label: string | undefined }): boolean =>
-      effect.label === label && effect.key === key && effect.type === type
-    const index = batch.effects.findIndex(isMeant)
-    if (index !== -1) batch.effects.splice(index, 1)
-    // A claim of this batch has not begun either.
-    for (const [sequence, { queue, row }] of batch.claims) {
-      if (!isMeant(row)) continue
-      batch.claims.delete(sequence)
-      queue.claiming -= 1
-    }
-    batch.effectsCancelled.push({ type, key, label })
+    this.#cancel({ type, key, label })
+  }
+
+  /** Takes back what was promised on behalf of a turn and has not begun, as part of the open batch. */
+  cancelOfTurn(turn: number): void {
+    this.#cancel({ turn })
   }
 
   /** Looks for due effects of every name. */
@@ -136,12 +137,28 @@ export class ShardEffects implements EffectsPart {
     this.#isClosed = true
     for (const queue of this.#queues.values()) {
       queue.alarm.close()
-      for (const { abort, timer } of queue.running.values()) {
+      for (const { abort, over, timer } of queue.running.values()) {
         timer.cancel()
         abort.abort()
+        over.abort()
       }
       queue.running.clear()
     }
+  }
+
+  #cancel(cancelled: EffectCancelled): void {
+    const { batch } = this.#core
+    for (let index = batch.effects.length - 1; index >= 0; index -= 1) {
+      const effect = batch.effects[index]
+      if (effect !== undefined && isMeant(cancelled, effect)) batch.effects.splice(index, 1)
+    }
+    // A claim of this batch has not begun either.
+    for (const [sequence, { queue, row }] of batch.claims) {
+      if (!isMeant(cancelled, row)) continue
+      batch.claims.delete(sequence)
+      queue.claiming -= 1
+    }
+    batch.effectsCancelled.push(cancelled)
   }
 
   #queueOf(definition: EffectDefinition): EffectQueue {
@@ -189,12 +206,14 @@ export class ShardEffects implements EffectsPart {
     const { definition, running } = queue
     const attempt = row.attempts + 1
     const abort = new AbortController()
+    const over = new AbortController()
     const timer = this.#core.clock.setTimer(() => {
       const error = new EffectTimeout(definition.name, definition.timeoutMs)
       this.#end(run, { queue, row, attempt, result: { error, isLast: attempt >= definition.retry.maxAttempts, isUnknown: true } })
       abort.abort(error)
     }, definition.timeoutMs)
-    const run: Run = { abort, timer }
+    const run: Run = { abort, over, timer }
+    const given = this.#givenOf(row, attempt, run)
     running.set(row.sequence, run)
     const isProbed = definition.probe !== undefined && isUnknown(row)
     const end = (isStillUnknown: boolean) => (error: unknown) => {
@@ -206,12 +225,30 @@ export class ShardEffects implements EffectsPart {
       // The probe may have taken the whole time of the attempt, or the attempts may be used up.
       if (running.get(row.sequence) !== run) return
       if (attempt > definition.retry.maxAttempts) end(false)(new ShardCrashed(`it died during the last attempt of "${row.name}"`))
-      else attemptOf(definition, row, attempt, abort.signal).then(succeed, end(false))
+      else attemptOf(definition, given).then(succeed, end(false))
     }
     if (!isProbed) perform()
     else {
       // As long as the probe does not answer, it is not known what the last attempt did.
-      probeOf(definition, row, attempt, abort.signal).then((found) => (found.done ? succeed(found.output) : perform()), end(true))
+      probeOf(definition, given).then((found) => (found.done ? succeed(found.output) : perform()), end(true))
+    }
+  }
+
+  #givenOf({ input, idempotencyKey, name }: DueEffect, attempt: number, { abort, over }: Run): EffectAttempt<never> {
+    const make = (): EffectProcesses => {
+      const gate = (): Error | undefined => (over.signal.aborted ? new StaleEpoch(`effect ${name}`, attempt, attempt + 1) : undefined)
+      return this.#processes(`effect ${name}`, gate, over.signal)
+    }
+    let processes: EffectProcesses | undefined
+    return {
+      input: JSON.parse(input) as never, // Checked by the definition's schema.
+      idempotencyKey,
+      attempt,
+      signal: abort.signal,
+      // Few effects start a process.
+      get process() {
+        return (processes ??= make())
+      },
     }
   }
 
@@ -223,6 +260,7 @@ export class ShardEffects implements EffectsPart {
     }
     running.delete(end.row.sequence)
     run.timer.cancel()
+    run.over.abort()
     this.#record(end)
   }
 
@@ -271,21 +309,17 @@ export class ShardEffects implements EffectsPart {
 }
 
 /** Performs the effect once. */
-async function attemptOf(definition: EffectDefinition, row: DueEffect, attempt: number, signal: AbortSignal): Promise<unknown> {
-  return checked(definition, await definition.run(givenOf(row, attempt, signal)))
+async function attemptOf(definition: EffectDefinition, given: EffectAttempt<never>): Promise<unknown> {
+  return checked(definition, await definition.run(given))
 }
 
 /** Asks whether the last attempt took effect. */
-async function probeOf(definition: EffectDefinition, row: DueEffect, attempt: number, signal: AbortSignal): Promise<ProbeResult<unknown>> {
-  const found = (await definition.probe?.(givenOf(row, attempt, signal))) as Partial<ProbeResult<unknown>> | undefined // Its type says more.
+async function probeOf(definition: EffectDefinition, given: EffectAttempt<never>): Promise<ProbeResult<unknown>> {
+  const found = (await definition.probe?.(given)) as Partial<ProbeResult<unknown>> | undefined // Its type says more.
   // What is no answer must not be taken for a no: the effect would be performed again.
   if (found?.done === false) return { done: false }
   if (found?.done === true) return { done: true, output: checked(definition, 'output' in found ? found.output : undefined) }
   throw new TypeError(`the probe of "${definition.name}" must answer { done: true, output } or { done: false }`)
-}
-
-function givenOf({ input, idempotencyKey }: DueEffect, attempt: number, signal: AbortSignal): EffectAttempt<never> {
-  return { input: JSON.parse(input) as never, idempotencyKey, attempt, signal } // Checked by the definition's schema.
 }
 
 function checked(definition: EffectDefinition, output: unknown): unknown {
@@ -322,7 +356,12 @@ function freeOf({ definition, running, claiming }: EffectQueue): number {
 /** Whether a batch has claimed an effect already, or has taken it back. */
 function isSpokenFor(batch: OpenBatch, row: DueEffect): boolean {
   if (batch.claims.has(row.sequence)) return true
-  return batch.effectsCancelled.some(({ type, key, label }) => row.label === label && row.key === key && row.type === type)
+  return batch.effectsCancelled.some((cancelled) => isMeant(cancelled, row))
+}
+
+function isMeant(cancelled: EffectCancelled, effect: Effect): boolean {
+  if ('turn' in cancelled) return effect.turn === cancelled.turn
+  return effect.label === cancelled.label && effect.key === cancelled.key && effect.type === cancelled.type
 }
 
 function named(label: string | undefined): { readonly label?: string } {

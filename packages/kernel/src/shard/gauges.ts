@@ -38,6 +38,10 @@ export const Gauge = {
   effectsFailed: 30,
   duplicates: 31,
   awaiting: 32,
+  turnsRunning: 33,
+  preemptions: 34,
+  turnsForced: 35,
+  processes: 36,
 } as const
 
 /** How many numbers the array needs. */

@@ -16,6 +16,10 @@ export interface ShardLimits {
   readonly idempotencyRecords: number
   /** Effects and messages to other shards that may be promised and not yet delivered. Default 1,000,000. */
   readonly outbox: number
+  /** Late results kept on the shard for inspection; beyond it the oldest go. Default 10,000. */
+  readonly lateResults: number
+  /** Threads of the pool on which turns compute, for each thread of shards. Default 2. */
+  readonly poolThreads: number
   /** Dead letters kept on the shard; beyond it the oldest are lost, and counted. Default 10,000. */
   readonly deadLetters: number
 }
@@ -29,5 +33,7 @@ export const DEFAULT_LIMITS: ShardLimits = {
   idempotencyTtlMs: 24 * 60 * 60 * 1_000,
   idempotencyRecords: 1_000_000,
   outbox: 1_000_000,
+  lateResults: 10_000,
+  poolThreads: 2,
   deadLetters: 10_000,
 }

@@ -17,6 +17,7 @@ import type { ShardCore } from './core.ts'
 import { decodeDetail, encodeDetail } from './detail.ts'
 import type { Detail } from './detail.ts'
 import { Gauge } from './gauges.ts'
+import { isReply } from './open-call.ts'
 import type { OpenReply } from './open-call.ts'
 
 /** What arrival under a name led to. */
@@ -180,7 +181,7 @@ function merge(core: ShardCore, named: Waiting, known: Names, arriving: Names, r
 
 function openUnder(cell: Cell, command: string | undefined, { naturalKey, deliveries }: Names): OpenReply | undefined {
   for (const call of cell.openCalls?.values() ?? []) {
-    if (call.kind !== 'reply' || call.command !== command) continue
+    if (!isReply(call) || call.command !== command) continue
     if (naturalKey !== undefined && call.naturalKey === naturalKey) return call
     if (deliveries?.some((delivery) => call.deliveries?.includes(delivery) === true) === true) return call
   }

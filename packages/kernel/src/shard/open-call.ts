@@ -8,9 +8,9 @@ import type { StoredOpenCall } from '@bailiwick/store'
 import type { Caller, ChainLink } from './detail.ts'
 import type { Lane } from './lanes.ts'
 
-/** A command that is not answered yet. */
+/** A command that is not answered yet: its actor answers it later, or it is a turn. */
 export interface OpenReply {
-  readonly kind: 'reply'
+  readonly kind: 'reply' | 'turn'
   readonly sequence: number
   readonly command: string
   readonly lane: Lane
@@ -66,4 +66,9 @@ export function timerOfCall(sequence: number): string {
 /** The open call that a timer of this name ends, if it is one of those. */
 export function callOfTimer(name: string): number | undefined {
   return name.startsWith('~call:') ? Number(name.slice('~call:'.length)) : undefined
+}
+
+/** Whether a call is one that is answered by this actor. */
+export function isReply(call: OpenCall): call is OpenReply {
+  return call.kind !== 'request'
 }

@@ -13,6 +13,7 @@ import type { Caller, Parcel } from './detail.ts'
 import { Gauge } from './gauges.ts'
 import type { Lane } from './lanes.ts'
 import { nameWaiting } from './natural.ts'
+import { preemptOf } from './preemption.ts'
 
 /** Sends a message on its way as part of the open batch. */
 export function deliver(core: ShardCore, parcel: Parcel): void {
@@ -85,6 +86,8 @@ export function enqueue(core: ShardCore, waiting: Waiting): void {
   core.waiting.add(waiting)
   core.ready.add(cell)
   nameWaiting(waiting)
+  // Somebody is to be interrupted: that goes before everything that waits on the shard.
+  if (cell.session?.holder !== undefined && preemptOf(waiting) !== 'none') core.express.push(waiting)
   core.wake()
 }
 

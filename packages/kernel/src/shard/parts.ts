@@ -47,8 +47,44 @@ export interface EffectsPart {
   promise(promise: EffectPromise): void
   /** Takes back an actor's effect that is not being tried. */
   cancel(type: string, key: string, label: string): void
+  /** Takes back what was promised on behalf of a turn and is not being tried. */
+  cancelOfTurn(turn: number): void
   /** After a failed commit. */
   rolledBack(batch: OpenBatch): void
+}
+
+/** Turns that run. */
+export interface TurnsPart {
+  /** How many run. */
+  readonly running: number
+  /** Whether none begins any more. */
+  readonly isClosing: boolean
+  /** Whether a stretch of running is known here and not over. */
+  isLive(turn: number, epoch: number): boolean
+  /** Ends a stretch by force: whatever it does from now on has no effect. */
+  force(turn: number, epoch: number): void
+  /** A stretch is over. */
+  settled(turn: number, epoch: number): void
+}
+
+/** A caller that waits for a lease. */
+export interface LeaseWaiter {
+  readonly call: number
+  readonly owner: string
+  readonly ttlMs: number
+  readonly waitMs: number
+  /** What it is told if it has waited in vain. */
+  readonly refused: object
+}
+
+/** Callers that wait for leases. */
+export interface LeaseQueuePart {
+  /** How many wait for a lease. */
+  size(cell: Cell, name: string): number
+  /** Lets a caller wait. */
+  add(cell: Cell, name: string, waiter: LeaseWaiter): void
+  /** Takes the first one. */
+  shift(cell: Cell, name: string): LeaseWaiter | undefined
 }
 
 /** Commands that wait for a place. */
@@ -75,4 +111,6 @@ export interface Parts {
   readonly effects: EffectsPart
   readonly overflow: OverflowPart
   readonly childAsks: ChildAsksPart
+  readonly turns: TurnsPart
+  readonly leaseQueue: LeaseQueuePart
 }

@@ -128,6 +128,7 @@ function isIdle(cell: Cell): boolean {
     !cell.isWaiting &&
     !cell.isDirty &&
     cell.hosted?.isBusy !== true &&
+    !cell.hasTurns &&
     (cell.timers?.size ?? 0) === 0
   )
 }

@@ -7,16 +7,7 @@
 import type { StoredOutcome } from '@bailiwick/store'
 import { decodeKey } from '../definition/key.ts'
 import { findJsonFault } from '../definition/json.ts'
-import {
-  AskTimeout,
-  CommandFailed,
-  CommandRejected,
-  decodeError,
-  IdempotencyConflict,
-  messageOf,
-  NotSerializable,
-  ReplyOverdue,
-} from '../errors.ts'
+import { CommandFailed, CommandRejected, decodeError, IdempotencyConflict, messageOf, NotSerializable } from '../errors.ts'
 import type { EventLike, Hosted, Step } from '../hosting/host.ts'
 import { FromShard } from '../protocol/from-shard.ts'
 import { answer, refuse } from './answers.ts'
@@ -26,7 +17,6 @@ import {
   cycleOf,
   eventOfAnswer,
   join,
-  NOBODY,
   openCall,
   recordOutcome,
   refusalOfOpenCall,
@@ -34,13 +24,14 @@ import {
   settleReply,
 } from './calls.ts'
 import type { Behalf } from './calls.ts'
-import type { Cell, Internal, Waiting } from './cell.ts'
+import { waitingOf } from './cell.ts'
+import type { Cell, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { bury } from './dead-letters.ts'
 import type { ChainLink } from './detail.ts'
 import { Gauge } from './gauges.ts'
+import { staleLeaseOf } from './lease-fence.ts'
 import { editOpen, recordNames, unnameWaiting } from './natural.ts'
-import { callOfTimer } from './open-call.ts'
 import type { OpenReply } from './open-call.ts'
 import { answerCaller, plainError } from './parcels.ts'
 import { checkWishes, performWishes } from './wishes.ts'
@@ -53,6 +44,10 @@ export function serveRead(core: ShardCore, cell: Cell, hosted: Hosted, waiting: 
   core.batch.touch(cell)
   if (waiting.tag === 'timers') {
     core.batch.timerReads.push(waiting)
+    return
+  }
+  if (waiting.tag === 'turns' || waiting.tag === 'late-results') {
+    core.batch.turnReads.push(waiting)
     return
   }
   const view = cell.kind.host.view(hosted)
@@ -114,6 +109,8 @@ export function serveCommand(core: ShardCore, cell: Cell, hosted: Hosted, waitin
   if (command === undefined) throw new Error('A read was served as a command.')
   core.batch.touch(cell)
   try {
+    const stale = staleLeaseOf(core, cell, waiting)
+    if (stale !== undefined) throw stale
     if (command.kind === 'query') {
       settleValue(core, cell, waiting, replyOf(cell, waiting, hosted.snapshot))
     } else {
@@ -150,7 +147,7 @@ function serveImmediate(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Wa
 
 /** The command becomes an open reply; an action of the same transition may close it at once. */
 function serveDeferred(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting, step: Step, event: EventLike): void {
-  const { command, idempotency, lane, input, detail } = waiting
+  const { command, detail } = waiting
   const name = command?.name ?? ''
   const isAnswered = step.wishes.some(
     (wish) => (wish.kind === 'reply' || wish.kind === 'fail') && (wish.command === undefined || wish.command === name),
@@ -159,28 +156,61 @@ function serveDeferred(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Wai
   if (refusal !== undefined) throw refusal
   const wishes = wishesOf(core, cell, waiting, step)
   accept(core, cell, hosted, step, event, () => chainThrough(cell, waiting))
-  const sequence = core.takeSequence()
-  const isAsk = waiting.tag === 'ask'
+  const call = openReplyOf(core, waiting, 'reply')
+  const { sequence } = call
+  openCall(core, cell, call, command?.replyWithinMs ?? 0)
+  if (call.isAsk) awaitReply(core, sequence, { call: waiting.call, cell, waiting: undefined })
+  else answer(core, cell, waiting.call, undefined)
+  performWishes(core, cell, wishes, { cause: sequence, chain: chainThrough(cell, waiting) })
+}
+
+/** A command as a call that is not answered yet. */
+export function openReplyOf(core: ShardCore, waiting: Waiting, kind: OpenReply['kind']): OpenReply {
+  const { command, idempotency, lane, input, detail } = waiting
   const { caller, chain, from, naturalKey, deliveries } = detail ?? {}
-  const callers = caller === undefined ? [] : [caller]
-  const call: OpenReply = {
-    kind: 'reply',
-    sequence,
-    command: name,
+  return {
+    kind,
+    sequence: core.takeSequence(),
+    command: command?.name ?? '',
     lane,
     input,
-    callers,
+    callers: caller === undefined ? [] : [caller],
     chain,
     idempotency,
     from,
     naturalKey,
     deliveries,
-    isAsk,
+    isAsk: waiting.tag === 'ask',
   }
-  openCall(core, cell, call, command?.replyWithinMs ?? 0)
-  if (isAsk) awaitReply(core, sequence, { call: waiting.call, cell, waiting: undefined })
-  else answer(core, cell, waiting.call, undefined)
-  performWishes(core, cell, wishes, { cause: sequence, chain: chainThrough(cell, waiting) })
+}
+
+/** Handles a command that has waited for the session, and got it. */
+export function serveInstant(core: ShardCore, cell: Cell, hosted: Hosted, call: OpenReply): void {
+  const { sequence, lane, input, chain, from } = call
+  const command = cell.kind.definition.commands.get(call.command)
+  const detail = { ...(chain === undefined ? {} : { chain }), ...(from === undefined ? {} : { from }) }
+  const waiting = waitingOf({ tag: 'ask', call: 0, cell, command, lane, input, idempotency: undefined, at: 0, sequence: 0, detail })
+  try {
+    const event = eventOf(call.command, input)
+    const step = transition(core, cell, hosted, event, waiting)
+    // It has waited already; there is no place to which it could go back.
+    if (step.wishes.some(({ kind }) => kind === 'postpone')) throw new CommandRejected(cell.address, call.command, describeState(hosted))
+    const wishes = wishesOf(core, cell, waiting, step)
+    const value = replyOf(cell, waiting, step.snapshot)
+    accept(core, cell, hosted, step, event, () => chainThrough(cell, waiting))
+    const isDeferred = command?.reply === 'deferred'
+    if (isDeferred) {
+      const deferred: OpenReply = { ...call, kind: 'reply' }
+      cell.openCalls?.set(sequence, deferred)
+      core.batch.openCall(core.numberOf(cell), deferred, false)
+    }
+    performWishes(core, cell, wishes, { cause: isDeferred ? sequence : undefined, chain: chainThrough(cell, waiting) })
+    if (!isDeferred) settleReply(core, cell, call, { value })
+  } catch (error) {
+    core.count(error instanceof CommandRejected ? Gauge.rejected : Gauge.failed)
+    const reason = error instanceof Error ? error : new Error(String(error))
+    settleReply(core, cell, call, { error: reason, isRecorded: false, isTriedAgain: false })
+  }
 }
 
 /** Lets a command wait until the state has changed. */
@@ -194,33 +224,6 @@ function postpone(core: ShardCore, cell: Cell, waiting: Waiting): void {
   waiting.isServed = false
   cell.openMailbox().postpone(waiting.lane, waiting)
   core.waiting.add(waiting)
-}
-
-/** Handles what comes from inside an actor. What the state does not take is dropped, as XState does. */
-export function serveInternal(core: ShardCore, cell: Cell, hosted: Hosted, internal: Internal): void {
-  if (internal.tag === 'tick' && !core.timers.take(internal)) return
-  if (internal.tag === 'ring') {
-    if (internal.isCancelled) return
-    internal.next?.()
-  }
-  core.batch.touch(cell)
-  try {
-    if (internal.tag === 'store') {
-      checkChildren(cell, hosted)
-      core.markDirty(cell)
-      return
-    }
-    const call = internal.tag === 'event' ? undefined : callOfTimer(internal.tag === 'tick' ? internal.timer.name : internal.name)
-    if (call !== undefined) {
-      expireCall(core, cell, hosted, call)
-      return
-    }
-    const event = internal.tag === 'tick' ? (JSON.parse(internal.timer.event) as EventLike) : internal.event
-    serveStep(core, cell, hosted, event, NOBODY)
-  } catch (error) {
-    core.count(Gauge.failed)
-    core.report(error)
-  }
 }
 
 /** Handles an event that another actor or an effect has led to. */
@@ -255,23 +258,8 @@ export function serveEvent(core: ShardCore, cell: Cell, hosted: Hosted, waiting:
   }
 }
 
-/** Ends an open call whose time is over. */
-function expireCall(core: ShardCore, cell: Cell, hosted: Hosted, sequence: number): void {
-  const call = cell.openCalls?.get(sequence)
-  if (call === undefined) return
-  if (call.kind === 'reply') {
-    const withinMs = cell.kind.definition.commands.get(call.command)?.replyWithinMs ?? 0
-    const error = new ReplyOverdue(cell.address, call.command, withinMs)
-    settleReply(core, cell, call, { error, isRecorded: false, isTriedAgain: false })
-    return
-  }
-  closeCall(core, cell, sequence)
-  const error = plainError(new AskTimeout(call.to, call.command, call.timeoutMs))
-  serveStep(core, cell, hosted, eventOfAnswer(call, { error }), { cause: call.cause, chain: call.chain ?? NO_CHAIN })
-}
-
-/** One step for an event that is no command. */
-function serveStep(core: ShardCore, cell: Cell, hosted: Hosted, event: EventLike, behalf: Behalf): void {
+/** One step for an event that is no command. Throws what the logic throws, with nothing changed. */
+export function serveStep(core: ShardCore, cell: Cell, hosted: Hosted, event: EventLike, behalf: Behalf): void {
   const step = cell.kind.host.transition(hosted, event)
   if (!step.isAccepted || step.wishes.some(({ kind }) => kind === 'postpone')) return
   checkState(cell, hosted.snapshot, step)
@@ -317,7 +305,7 @@ function chainThrough(cell: Cell, { command, detail }: Waiting): readonly ChainL
   return [...(detail?.chain ?? NO_CHAIN), { actor: cell.address, command: command?.name ?? '' }]
 }
 
-function describeState({ snapshot }: Hosted): string {
+export function describeState({ snapshot }: Hosted): string {
   return JSON.stringify(snapshot.status === 'active' ? (snapshot.value ?? snapshot.status) : snapshot.status)
 }
 
@@ -412,7 +400,7 @@ function settleValue(core: ShardCore, cell: Cell, waiting: Waiting, value: unkno
 }
 
 /** Tells whoever waits for a command that it was not handled, or keeps it as a dead letter. */
-function settleError(core: ShardCore, cell: Cell, waiting: Waiting, error: Error): void {
+export function settleError(core: ShardCore, cell: Cell, waiting: Waiting, error: Error): void {
   if (waiting.tag === 'ask') {
     refuse(core, cell, waiting.call, error)
     return

@@ -10,11 +10,12 @@
  * in memory, and the shard tries again after a pause. If it fails for good (`Fenced`, `StoreDamaged`, an I/O error), it stops:
  * everything that waits and everything that comes is answered with that error.
  */
+import { randomUUID } from 'node:crypto'
 import { Fenced, StoreUnavailable } from '@bailiwick/store'
 import type { Answer, CommitReport, ShardStore, StoredActor, StoredOutcome } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
-import { encodeError, NotSerializable } from '../errors.ts'
+import { encodeError, NotSerializable, SystemClosed } from '../errors.ts'
 import type { EventLike, Hosted, HostEvents } from '../hosting/host.ts'
 import type { TellWish } from '../hosting/wish.ts'
 import { XStateHost } from '../hosting/xstate-host.ts'
@@ -22,11 +23,12 @@ import { encodeFromShard, FromShard } from '../protocol/from-shard.ts'
 import type { FromShardMessage } from '../protocol/from-shard.ts'
 import { decodeToShard, ToShard } from '../protocol/to-shard.ts'
 import type { LettersMessage, ToShardMessage } from '../protocol/to-shard.ts'
-import type { Clock, Scheduler, Timer, Transport } from '../seams/seams.ts'
+import { ProcessManager } from '../processes/manager.ts'
+import type { Children, Clock, Scheduler, Timer, Transport, TurnPlaces } from '../seams/seams.ts'
 import { install } from './activation.ts'
 import { admit, enter, readmit } from './admission.ts'
 import { refuse } from './answers.ts'
-import type { OpenBatch } from './batch.ts'
+import { OpenBatch } from './batch.ts'
 import { NOBODY, reservationOf, scopeOf, withdraw } from './calls.ts'
 import type { Cell, Kind, Past, Waiting } from './cell.ts'
 import { forget, rollBack, seal } from './commit.ts'
@@ -37,24 +39,22 @@ import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
 import { discard, list, replay, takeOut } from './letters.ts'
 import { Links } from './links.ts'
+import { serveInternal } from './internals.ts'
+import { LeaseQueue } from './lease-queue.ts'
+import { serveControl } from './lease-service.ts'
 import { inherit, lookUpName, recordOf } from './natural.ts'
 import { callOfTimer } from './open-call.ts'
 import { ChildAsks } from './child-asks.ts'
 import { Overflow } from './overflow.ts'
 import { answerCaller, enqueue, plainError } from './parcels.ts'
+import { holderBelow, preempt, preemptOf, rankOf } from './preemption.ts'
+import { ProcessNotes } from './process-notes.ts'
 import { Schedule } from './schedule.ts'
-import {
-  finish,
-  serveCommand,
-  serveDuplicate,
-  serveEdit,
-  serveEvent,
-  serveInternal,
-  serveRead,
-  serveRecorded,
-  serveReserved,
-} from './service.ts'
+import { finish, serveCommand, serveDuplicate, serveEdit, serveEvent, serveRead, serveRecorded, serveReserved } from './service.ts'
 import { ShardTimers } from './timers.ts'
+import { TurnRuns } from './turn-runs.ts'
+import { advance, serveTurn } from './turn-service.ts'
+import { viewOfLateResult, viewOfTurn } from './turn-view.ts'
 
 /** How many commands are served between two looks at the clock. */
 const CLOCK_EVERY = 16
@@ -63,6 +63,12 @@ const PAUSE_MS_MAX = 1_000
 const EXPIRE_EVERY_MS = 60_000
 const EXPIRE_LIMIT = 1_000
 const PASSIVATE_LIMIT = 10_000
+/** How many texts are admitted before something is served. */
+const TEXTS_MAX = 64
+/** How many things are served for one actor before a command of it that interrupts a turn. */
+const EXPRESS_MAX = 256
+const BATCH_MS_WITH_TURNS = 0.5
+const CLOSE_GRACE_MS = 2_000
 
 /** What a shard is made of. */
 export interface ShardParts {
@@ -81,6 +87,10 @@ export interface ShardParts {
   readonly random: () => number
   /** Hears of errors that belong to no caller: an action that threw after its commit. */
   readonly report: (error: unknown) => void
+  readonly turnPlaces: TurnPlaces
+  readonly children: Children
+  /** Where the output of processes is kept; `undefined` for nowhere. */
+  readonly logFolder: string | undefined
 }
 
 /** The parts of a shard as it moves them itself. */
@@ -91,6 +101,8 @@ interface ShardOwnParts {
   readonly effects: ShardEffects
   readonly overflow: Overflow
   readonly childAsks: ChildAsks
+  readonly turns: TurnRuns
+  readonly leaseQueue: LeaseQueue
 }
 
 /** One shard with its actors. */
@@ -99,6 +111,7 @@ export class Shard implements HostEvents<Cell> {
   readonly #parts: ShardOwnParts
   readonly #transport: Transport
   readonly #scheduler: Scheduler
+  readonly #processes: ProcessManager
   readonly #alarms = new Map<string, Timer>()
   #state: 'recovering' | 'open' | 'closing' | 'closed' = 'recovering'
   #fault: Error | undefined
@@ -126,14 +139,30 @@ export class Shard implements HostEvents<Cell> {
         timers: new ShardTimers(core),
         schedule: new Schedule(core),
         links: new Links(core, (peer, text) => this.#send([[FromShard.post, peer, text]])),
-        effects: new ShardEffects(core, parts.effects),
+        effects: new ShardEffects(core, parts.effects, (name, gate, over) => this.#processes.scope({ address: name, name }, gate, over)),
         overflow: new Overflow(core),
         childAsks: new ChildAsks(core),
+        leaseQueue: new LeaseQueue(core, (messages) => this.#send(messages)),
+        turns: new TurnRuns(core, {
+          places: parts.turnPlaces,
+          processes: (cell, name, gate, over) => this.#processes.scope({ address: cell.address, name }, gate, over),
+          endSessions: (cell) => this.#processes.endSessions(cell.address),
+          send: (messages) => this.#send(messages),
+          listen: () => this.#listen(),
+        }),
       }
       return made
     })
     if (made === undefined) throw new Error('The core has not made its parts.')
     this.#parts = made
+    this.#processes = new ProcessManager({
+      clock: parts.clock,
+      children: parts.children,
+      journal: new ProcessNotes(this.#core),
+      logFolder: parts.logFolder,
+      newMarker: randomUUID,
+      report: parts.report,
+    })
     this.#transport = parts.transport
     this.#scheduler = parts.scheduler
   }
@@ -153,6 +182,9 @@ export class Shard implements HostEvents<Cell> {
     this.#parts.schedule.arm()
     this.#parts.effects.arm()
     for (const link of recovery.links) await this.#parts.links.restore(link)
+    // What an earlier life has left running is ended before anything is started in its place.
+    await this.#processes.reap(recovery.processes)
+    for (const { type, key } of recovery.busy) this.#resumeTurns(type, key)
     if (this.#state !== 'recovering') return
     this.#state = 'open'
     this.#every('idle', sweepMsOf(core.kinds), () => this.#passivateIdle())
@@ -167,6 +199,8 @@ export class Shard implements HostEvents<Cell> {
     this.#state = 'closed'
     this.#stopAlarms()
     this.#parts.effects.close()
+    this.#parts.turns.kill()
+    this.#processes.kill()
     void this.#core.store.close()
   }
 
@@ -195,6 +229,19 @@ export class Shard implements HostEvents<Cell> {
     this.#core.report(error)
   }
 
+  /** Brings an actor into memory whose turns have not ended. */
+  #resumeTurns(type: string, key: string): void {
+    const core = this.#core
+    const kind = core.kindOf(type)
+    if (kind === undefined) {
+      core.count(Gauge.stranded)
+      return
+    }
+    const cell = core.cellOf(kind, key)
+    cell.pushInternal({ tag: 'turn', news: { kind: 'recover' } })
+    core.ready.add(cell)
+  }
+
   #receive(text: string): void {
     this.#admitText(text)
     this.#pump()
@@ -210,6 +257,10 @@ export class Shard implements HostEvents<Cell> {
       case ToShard.close:
         this.#closeCall = message[1]
         if (this.#state === 'open') this.#state = 'closing'
+        this.#park()
+        return
+      case ToShard.park:
+        this.#park()
         return
       case ToShard.unfollow:
         for (const [address, calls] of this.#core.followers)
@@ -229,12 +280,16 @@ export class Shard implements HostEvents<Cell> {
         return
       case ToShard.withdraw:
         withdraw(this.#core, message[1])
+        this.#parts.leaseQueue.withdraw(message[1])
         return
       case ToShard.ask:
       case ToShard.tell:
       case ToShard.snapshot:
       case ToShard.follow:
       case ToShard.timers:
+      case ToShard.turns:
+      case ToShard.lateResults:
+      case ToShard.control:
         if (this.#fault === undefined) admit(this.#core, message, now)
         else this.#send([[FromShard.error, message[1], encodeError(this.#fault)]])
     }
@@ -254,12 +309,55 @@ export class Shard implements HostEvents<Cell> {
   #pump(): void {
     if (this.#isCommitting || this.#isPumping || this.#state === 'recovering' || this.#state === 'closed') return
     this.#isPumping = true
-    for (let text = this.#transport.poll(); text !== undefined; text = this.#transport.poll()) this.#admitText(text)
+    const isWhole = this.#poll()
     const isCommitting = this.#serveBatch()
     this.#isPumping = false
     if (isCommitting) return
-    if (this.#state === 'closing') void this.#shutDown()
+    if (!isWhole) this.#wake()
+    if (this.#state === 'closing' && this.#parts.turns.running === 0) void this.#shutDown()
     else if (!this.#core.ready.isEmpty && !this.#alarms.has('pause')) this.#wake()
+  }
+
+  /** Takes what has arrived: everything urgent, and as much of the rest as does not hold up what is urgent. False if some is left. */
+  #poll(): boolean {
+    this.#pollUrgent()
+    for (let count = 0; count < TEXTS_MAX; count += 1) {
+      const text = this.#transport.poll()
+      if (text === undefined) return true
+      this.#admitText(text)
+      if (this.#pollUrgent()) return false
+    }
+    return false
+  }
+
+  /** Takes everything urgent that has arrived. Answers whether there was any. */
+  #pollUrgent(): boolean {
+    let text = this.#transport.pollUrgent()
+    if (text === undefined) return false
+    for (; text !== undefined; text = this.#transport.pollUrgent()) this.#admitText(text)
+    return true
+  }
+
+  /** Serves what is urgent on behalf of a turn that does not yield. */
+  #listen(): void {
+    if (this.#isPumping || this.#isCommitting || this.#state === 'closed' || this.#state === 'recovering') return
+    if (this.#pollUrgent() || this.#core.express.length > 0) this.#pump()
+  }
+
+  /** Lets running turns come to a boundary; those who wait for turns hear that the system closes. */
+  #park(): void {
+    const core = this.#core
+    this.#parts.turns.park()
+    const error = encodeError(new SystemClosed(true))
+    const answers: FromShardMessage[] = []
+    for (const [sequence, awaiting] of core.awaiting) {
+      if (awaiting[0]?.cell.openCalls?.get(sequence)?.kind !== 'turn') continue
+      core.awaiting.delete(sequence)
+      for (const { call } of awaiting) answers.push([FromShard.error, call, error])
+    }
+    for (const call of this.#parts.leaseQueue.drain()) answers.push([FromShard.error, call, error])
+    this.#send(answers)
+    this.#wake()
   }
 
   /** Fills and commits a batch. True if the commit takes its time. */
@@ -278,13 +376,30 @@ export class Shard implements HostEvents<Cell> {
     const { batch, clock, limits } = core
     batch.at = clock.wall()
     if (this.#fault !== undefined) return
-    const until = clock.elapsed() + limits.batchMs
+    // While turns run, somebody may want to interrupt one: what is committed in one go stays small.
+    const until = clock.elapsed() + (core.turns.running > 0 ? Math.min(limits.batchMs, BATCH_MS_WITH_TURNS) : limits.batchMs)
     for (let count = 1; batch.commands < limits.batchCommands; count += 1) {
+      this.#pollUrgent()
+      // A signal waits for the commit of its intent, and nothing else.
+      if (this.#serveExpress()) return
       const cell = core.ready.shift()
       if (cell === undefined) return
       this.#serve(cell)
       if (count % CLOCK_EVERY === 0 && clock.elapsed() > until) return
     }
+  }
+
+  /** Serves the commands that interrupt turns, whatever else waits. Answers whether there were any. */
+  #serveExpress(): boolean {
+    const { express } = this.#core
+    if (express.length === 0) return false
+    for (const waiting of express.splice(0)) {
+      // What is before it in its own lane goes first.
+      for (let count = 0; count < EXPRESS_MAX && !waiting.isServed && !waiting.isWithdrawn && !waiting.cell.isWaiting; count += 1) {
+        this.#serve(waiting.cell)
+      }
+    }
+    return true
   }
 
   /** Reads dead letters, or takes them out as part of the open batch. */
@@ -316,6 +431,7 @@ export class Shard implements HostEvents<Cell> {
     const internal = cell.held === undefined ? cell.internals?.shift() : undefined
     if (internal === undefined) this.#serveWaiting(cell)
     else serveInternal(core, cell, cell.hosted, internal)
+    if (cell.session !== undefined) advance(core, cell, cell.hosted)
     this.#admitWaiting(cell)
     cell.closeMailbox()
     core.residents.touch(cell, core.clock.elapsed())
@@ -340,11 +456,16 @@ export class Shard implements HostEvents<Cell> {
       serveEvent(core, cell, hosted, waiting)
       return
     }
+    if (waiting.tag === 'control') {
+      serveControl(core, cell, hosted, waiting)
+      return
+    }
     if (waiting.command === undefined) {
       serveRead(core, cell, hosted, waiting)
       return
     }
-    if (waiting.idempotency === undefined && waiting.detail === undefined) {
+    const isPlain = waiting.command.turn === undefined && waiting.command.preempt === 'none'
+    if (isPlain && waiting.idempotency === undefined && waiting.detail === undefined) {
       serveCommand(core, cell, hosted, waiting)
       return
     }
@@ -373,7 +494,22 @@ export class Shard implements HostEvents<Cell> {
       takeOut(core, past.letter)
       inherit(core, waiting, past.deliveries)
     }
-    serveCommand(core, cell, hosted, waiting)
+    if (this.#isForSession(cell, waiting)) serveTurn(core, cell, hosted, waiting)
+    else serveCommand(core, cell, hosted, waiting)
+  }
+
+  /** Whether a command is a turn, or waits until the turn that it interrupts has come to a boundary. */
+  #isForSession(cell: Cell, waiting: Waiting): boolean {
+    const { command } = waiting
+    if (command === undefined || command.kind === 'query') return false
+    if (command.turn !== undefined) return true
+    const mode = preemptOf(waiting)
+    if (mode === 'none' || cell.session === undefined) return false
+    const rank = rankOf(cell, waiting)
+    if (holderBelow(cell.session, rank) !== undefined) return true
+    // There is nobody to wait for; an abort may still be meant for what is parked.
+    preempt(this.#core, cell, cell.session, { mode, rank, by: { command: command.name } })
+    return false
   }
 
   #take(cell: Cell): Waiting | undefined {
@@ -510,6 +646,9 @@ export class Shard implements HostEvents<Cell> {
     const core = this.#core
     this.#pauseMs = 0
     for (const cell of batch.touched) cell.isDirty = false
+    // Signals fire before anything else: somebody waits for the session.
+    this.#parts.turns.committed(batch)
+    for (const { done } of batch.processNotes) done(undefined)
     this.#settleCounts(batch, report)
     // Whoever has an answer sees its trace in the counters.
     core.publishGauges()
@@ -523,6 +662,7 @@ export class Shard implements HostEvents<Cell> {
     this.#parts.childAsks.settled(batch.childAnswers)
     for (const waiting of batch.toVolatile) enqueue(core, waiting)
     for (const waiting of batch.timerReads) this.#readTimers(waiting)
+    for (const waiting of batch.turnReads) this.#readTurns(waiting)
     this.#takePosted()
     if (batch.hasWrites) this.#measure(batch.commands, core.clock.elapsed() - startedAt)
     this.#passivateSpare()
@@ -545,6 +685,21 @@ export class Shard implements HostEvents<Cell> {
       const views = timers
         .filter(({ name }) => callOfTimer(name) === undefined)
         .map(({ name, dueAt, everyMs, event }) => ({ name, dueAt, everyMs: Math.abs(everyMs), event: JSON.parse(event) as unknown }))
+      this.#send([[FromShard.value, call, views]])
+    }
+    read().catch((error: unknown) => this.#send([[FromShard.error, call, encodeError(error)]]))
+  }
+
+  #readTurns(waiting: Waiting): void {
+    const core = this.#core
+    const { cell, call, tag, input } = waiting
+    const { limit } = input as { readonly limit: number } // Written by `Ref`.
+    const { type } = cell.kind.definition
+    const read = async (): Promise<void> => {
+      const views =
+        tag === 'turns'
+          ? (await core.store.turnsOf(type, cell.key, limit)).map((row) => viewOfTurn(cell, row, this.#parts.turns.silentMs(row.sequence)))
+          : (await core.store.lateResults({ type, key: cell.key }, limit)).map(viewOfLateResult)
       this.#send([[FromShard.value, call, views]])
     }
     read().catch((error: unknown) => this.#send([[FromShard.error, call, encodeError(error)]]))
@@ -623,7 +778,10 @@ export class Shard implements HostEvents<Cell> {
       for (const { call } of awaiting) answers.push([FromShard.error, call, encoded])
     }
     this.#core.awaiting.clear()
+    for (const call of this.#parts.leaseQueue.drain()) answers.push([FromShard.error, call, encoded])
     this.#parts.effects.close()
+    this.#parts.turns.kill()
+    this.#processes.kill()
     this.#stopAlarms()
     // What the open batch holds will not be committed any more.
     const open = this.#core.nextBatch()
@@ -638,12 +796,28 @@ export class Shard implements HostEvents<Cell> {
     this.#state = 'closed'
     this.#stopAlarms()
     this.#parts.effects.close()
-    for (const cell of this.#core.residents) forget(this.#core, cell)
     try {
+      await this.#processes.close(CLOSE_GRACE_MS)
+      await this.#commitRest()
+      for (const cell of this.#core.residents) forget(this.#core, cell)
       await this.#core.store.close()
       this.#send([[FromShard.value, this.#closeCall]])
     } catch (error) {
       this.#send([[FromShard.error, this.#closeCall, encodeError(error)]])
+    }
+  }
+
+  /** Commits what closing has led to: that processes are gone. What of it is lost is found out at the next start. */
+  async #commitRest(): Promise<void> {
+    const { limits, clock, store } = this.#core
+    const { id, processesEnded } = this.#core.nextBatch()
+    if (processesEnded.length === 0 || this.#fault !== undefined) return
+    const rest = new OpenBatch(id, clock.wall(), limits)
+    rest.processesEnded.push(...processesEnded)
+    try {
+      await store.commit(rest)
+    } catch (error) {
+      this.#core.report(error)
     }
   }
 

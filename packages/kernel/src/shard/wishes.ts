@@ -6,12 +6,22 @@
  * failure.
  */
 import { createHash } from 'node:crypto'
-import { checkDueAt, checkIdempotencyKey, checkInput, checkMs, checkName, checkValue, fingerprintOfInput } from '../definition/input.ts'
+import {
+  checkDueAt,
+  checkIdempotencyKey,
+  checkInput,
+  checkMs,
+  checkName,
+  checkPreempt,
+  checkValue,
+  fingerprintOfInput,
+} from '../definition/input.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import { addressOf, encodeKey } from '../definition/key.ts'
 import { CommandFailed, InvalidInput } from '../errors.ts'
 import type { TimerWish } from '../hosting/host.ts'
-import type { EffectWish, FailWish, ReplyWish, RequestWish, SetTimerWish, TellWish, Wish } from '../hosting/wish.ts'
+import type { PreemptMode, TurnCause } from '../definition/turn-context.ts'
+import type { CancelTurnWish, EffectWish, FailWish, ReplyWish, RequestWish, SetTimerWish, TellWish, Wish } from '../hosting/wish.ts'
 import { answerCaller, deliver, plainError } from './parcels.ts'
 import { checkReply, meantBy, openCall, repetitionOf, settleReply } from './calls.ts'
 import type { Behalf, Settlement } from './calls.ts'
@@ -20,6 +30,8 @@ import type { ShardCore } from './core.ts'
 import type { Parcel } from './detail.ts'
 import { Gauge } from './gauges.ts'
 import { laneOf, PRIORITIES } from './lanes.ts'
+import { cancelTurn } from './preemption.ts'
+import { isPreemptMode } from './session.ts'
 
 /** A wish that has been checked. */
 export type CheckedWish =
@@ -30,6 +42,13 @@ export type CheckedWish =
   | { readonly kind: 'effect'; readonly wish: EffectWish; readonly input: string; readonly delayMs: number }
   | { readonly kind: 'cancel-effect'; readonly label: string }
   | { readonly kind: 'timer'; readonly timer: TimerWish }
+  | {
+      readonly kind: 'cancel-turn'
+      readonly turn: number
+      readonly attempt: number | undefined
+      readonly mode: PreemptMode
+      readonly by: TurnCause
+    }
 
 const REQUEST_TIMEOUT_MS = 30_000
 const CHAIN_MAX = 64
@@ -71,6 +90,8 @@ function checkWish(core: ShardCore, cell: Cell, wish: Wish): CheckedWish | undef
       return { kind: 'timer', timer: checkTimer(core, wish) }
     case 'cancel-timer':
       return { kind: 'timer', timer: { kind: 'cancel', name: checkTimerName('cancelTimer', wish.name) } }
+    case 'cancel-turn':
+      return checkCancelTurn(wish)
     case 'postpone':
       return undefined // Looked at before the step is accepted.
   }
@@ -103,6 +124,10 @@ function perform(core: ShardCore, cell: Cell, wish: CheckedWish, behalf: Behalf)
       return
     case 'timer':
       core.timers.wish(cell, wish.timer)
+      return
+    case 'cancel-turn':
+      // Its stretch ends, or what does not run is dealt with, once this step is done.
+      cancelTurn(core, cell, wish)
   }
 }
 
@@ -123,7 +148,7 @@ export function checkSend(core: ShardCore, cell: Cell, wish: TellWish | RequestW
   const input = checkInput(name, command.input, wish.input)
   const priority = wish.priority ?? command.priority
   if (!PRIORITIES.includes(priority)) throw new InvalidInput(name, 'priority', `must be one of ${PRIORITIES.join(', ')}`)
-  const { idempotencyKey } = wish
+  const { idempotencyKey, preempt } = wish
   const dueAt = checkDueAt(name, wish.delayMs, wish.deliverAt, core.clock.wall())
   if (dueAt !== undefined && !kind.isDurable)
     throw new InvalidInput(name, 'delayMs', 'has no meaning for a volatile actor, which keeps nothing')
@@ -133,7 +158,7 @@ export function checkSend(core: ShardCore, cell: Cell, wish: TellWish | RequestW
     command: command.name,
     lane: laneOf(priority),
     input,
-    detail: { from: cell.address },
+    detail: { from: cell.address, ...(preempt === undefined ? {} : { preempt: checkPreempt(name, preempt) }) },
     ...(dueAt === undefined ? {} : { dueAt }),
     ...(idempotencyKey === undefined
       ? {}
@@ -175,6 +200,15 @@ function checkEffect(core: ShardCore, wish: EffectWish): CheckedWish {
     input: JSON.stringify(checkValue(operation, definition.input, wish.input) ?? null),
     delayMs: Math.ceil(delayMs),
   }
+}
+
+function checkCancelTurn({ turn, attempt, mode, reason }: CancelTurnWish): CheckedWish {
+  if (!Number.isSafeInteger(turn)) throw new InvalidInput('cancelTurn', 'turn', 'must be the number of a turn')
+  if (attempt !== undefined && !Number.isSafeInteger(attempt))
+    throw new InvalidInput('cancelTurn', 'attempt', 'must be the number of an attempt')
+  if (!isPreemptMode(mode)) throw new InvalidInput('cancelTurn', 'mode', 'must be "steal", "abort-keep" or "abort-drop"')
+  if (reason !== undefined) checkName('cancelTurn', 'reason', reason)
+  return { kind: 'cancel-turn', turn, attempt, mode, by: reason === undefined ? {} : { reason } }
 }
 
 function checkTimer(core: ShardCore, wish: SetTimerWish): TimerWish {
@@ -264,7 +298,7 @@ function performEffect(
   core: ShardCore,
   cell: Cell,
   { wish, input, delayMs }: Extract<CheckedWish, { kind: 'effect' }>,
-  { cause, chain }: Behalf,
+  { cause, chain, turn }: Behalf,
 ): void {
   const { name, label } = wish
   const { type } = cell.kind.definition
@@ -275,6 +309,7 @@ function performEffect(
     label,
     input,
     delayMs,
+    turn,
     idempotencyKey: wish.idempotencyKey ?? keyOf(core, cell, name),
     detail: { ...(cause === undefined ? {} : { cause }), ...(chain.length === 0 ? {} : { chain }) },
   })

@@ -3,7 +3,8 @@
  * a key gets the fingerprint of what it stands for. Whatever is wrong is found here, before anything is sent.
  */
 import type { AnyCommand } from '../definition/define-actor.ts'
-import { checkDueAt, checkIdempotencyKey, checkInput, checkMs, checkName, fingerprintOfInput } from '../definition/input.ts'
+import { checkDueAt, checkIdempotencyKey, checkInput, checkMs, checkName, checkPreempt, fingerprintOfInput } from '../definition/input.ts'
+import type { Preempt } from '../definition/turn-context.ts'
 import { InvalidInput } from '../errors.ts'
 import type { Extras } from '../protocol/to-shard.ts'
 import { laneOf, PRIORITIES } from '../shard/lanes.ts'
@@ -28,6 +29,19 @@ export interface CallOptions {
    * `MailboxFull`. Default 0: at once.
    */
   readonly waitForRoomMs?: number
+  /** What the command does to the actor's running turn, if that one has a lower rank. Default: what its definition says. */
+  readonly preempt?: Preempt
+  /**
+   * Lets the command count only as long as this lease is held: otherwise it ends with `StaleEpoch` and has no effect.
+   * A `Lease`, or its name and epoch.
+   */
+  readonly lease?: { readonly name: string; readonly epoch: number }
+}
+
+/** Options of `ask` alone. */
+export interface AskOptions extends CallOptions {
+  /** Hears what a turn reports with `progress`, in order. Nothing that comes after the answer. */
+  readonly onProgress?: (value: unknown) => void
 }
 
 /** Options of `tell` alone. */
@@ -54,9 +68,10 @@ export interface CheckedCall {
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
   readonly extras: Extras | undefined
+  readonly onProgress: ((value: unknown) => void) | undefined
 }
 
-const NO_OPTIONS: TellOptions = {}
+const NO_OPTIONS: TellOptions & AskOptions = {}
 
 /** Checks a call. Throws `InvalidInput`, naming the field. */
 export function checkCall(
@@ -65,7 +80,7 @@ export function checkCall(
   isDurable: boolean,
   isTell: boolean,
   given: unknown,
-  options: TellOptions = NO_OPTIONS,
+  options: TellOptions & AskOptions = NO_OPTIONS,
 ): CheckedCall {
   if (options !== NO_OPTIONS) checkOptions(operation, options)
   const input = checkInput(operation, command.input, given)
@@ -80,9 +95,11 @@ export function checkCall(
     input,
     idempotencyKey,
     fingerprint: idempotencyKey === undefined ? undefined : fingerprintOfInput(input),
-    timeoutMs: checkTimeout(operation, options.timeoutMs),
+    // A turn takes its time: unless its caller says otherwise, it is waited for as long as it may take.
+    timeoutMs: checkTimeout(operation, options.timeoutMs ?? (command.kind === 'turn' && !isTell ? command.replyWithinMs : undefined)),
     signal,
-    extras: options === NO_OPTIONS ? undefined : extrasOf(operation, isDurable, isTell, options),
+    extras: options === NO_OPTIONS ? undefined : extrasOf(operation, command, isDurable, isTell, options),
+    onProgress: checkProgress(operation, isTell, options.onProgress),
   }
 }
 
@@ -102,6 +119,9 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'deliverAt',
   'naturalKey',
   'deliveryId',
+  'preempt',
+  'lease',
+  'onProgress',
 ])
 
 /** A misspelt option would be lost in silence; an idempotency key above all. */
@@ -110,16 +130,40 @@ function checkOptions(operation: string, options: unknown): void {
   for (const field of Object.keys(options)) if (!OPTIONS.has(field)) throw new InvalidInput(operation, field, 'is no option of a call')
 }
 
-function extrasOf(operation: string, isDurable: boolean, isTell: boolean, options: TellOptions): Extras | undefined {
-  const { waitForRoomMs, delayMs, deliverAt, naturalKey, deliveryId } = options
-  if (
-    waitForRoomMs === undefined &&
-    delayMs === undefined &&
-    deliverAt === undefined &&
-    naturalKey === undefined &&
-    deliveryId === undefined
+function checkProgress(operation: string, isTell: boolean, listener: unknown): ((value: unknown) => void) | undefined {
+  if (listener === undefined) return undefined
+  if (isTell) throw new InvalidInput(operation, 'onProgress', 'is an option of ask')
+  if (typeof listener !== 'function') throw new InvalidInput(operation, 'onProgress', 'must be a function')
+  return listener as (value: unknown) => void // What it takes cannot be seen.
+}
+
+/** Checks what has to do with turns and leases. */
+function checkFencing(operation: string, command: AnyCommand, isDurable: boolean, { preempt, lease }: CallOptions): void {
+  if (preempt !== undefined) {
+    checkPreempt(operation, preempt)
+    if (command.kind === 'query' && preempt !== 'none') throw new InvalidInput(operation, 'preempt', 'has no meaning for a query')
+  }
+  if (lease === undefined) return
+  if (!isDurable) throw new InvalidInput(operation, 'lease', 'has no meaning for a volatile actor, which keeps none')
+  const given: unknown = lease
+  if (typeof given !== 'object' || given === null) throw new InvalidInput(operation, 'lease', 'must be a lease, or its name and epoch')
+  checkName(operation, 'lease.name', lease.name)
+  if (!Number.isSafeInteger(lease.epoch)) throw new InvalidInput(operation, 'lease.epoch', 'must be a whole number')
+}
+
+function extrasOf(
+  operation: string,
+  command: AnyCommand,
+  isDurable: boolean,
+  isTell: boolean,
+  options: TellOptions & AskOptions,
+): Extras | undefined {
+  const { waitForRoomMs, delayMs, deliverAt, naturalKey, deliveryId, preempt, lease, onProgress } = options
+  const isPlain = [waitForRoomMs, delayMs, deliverAt, naturalKey, deliveryId, preempt, lease, onProgress].every(
+    (value) => value === undefined,
   )
-    return undefined
+  if (isPlain) return undefined
+  checkFencing(operation, command, isDurable, options)
   if (waitForRoomMs !== undefined) checkMs(operation, 'waitForRoomMs', waitForRoomMs, 0)
   for (const [field, value] of Object.entries({ delayMs, deliverAt, naturalKey, deliveryId })) {
     if (value === undefined) continue
@@ -146,5 +190,8 @@ function extrasOf(operation: string, isDurable: boolean, isTell: boolean, option
     ...(deliverAt === undefined ? {} : { dueAt: at ?? 0 }),
     ...(naturalKey === undefined ? {} : { naturalKey }),
     ...(deliveryId === undefined ? {} : { deliveryId }),
+    ...(preempt === undefined ? {} : { preempt }),
+    ...(lease === undefined ? {} : { lease: { name: lease.name, epoch: lease.epoch } }),
+    ...(onProgress === undefined ? {} : { isFollowed: true }),
   }
 }

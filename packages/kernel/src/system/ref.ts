@@ -8,12 +8,18 @@ import type { CommandBuilder, CommandKind } from '../definition/command.ts'
 import type { ActorDefinition, AnyCommand } from '../definition/define-actor.ts'
 import { addressOf } from '../definition/key.ts'
 import type { ActorKey } from '../definition/key.ts'
+import { checkName, checkPreempt } from '../definition/input.ts'
+import type { PreemptMode } from '../definition/turn-context.ts'
+import { InvalidInput } from '../errors.ts'
 import type { SnapshotView } from '../hosting/host.ts'
+import type { Control } from '../protocol/control.ts'
 import { ToShard } from '../protocol/to-shard.ts'
 import type { CommandMessage } from '../protocol/to-shard.ts'
 import { checkCall, checkTimeout } from './call.ts'
-import type { CallOptions, TellOptions } from './call.ts'
+import type { AskOptions, CallOptions, TellOptions } from './call.ts'
 import { Changes } from './changes.ts'
+import { checkLeaseName, LeaseRef } from './lease.ts'
+import type { LateResultView, TurnView } from '../shard/turn-view.ts'
 import type { ShardClient } from './shard-client.ts'
 
 /** Arguments of a call: the input must be empty where the command has none, and may be left out where all of it is optional. */
@@ -52,7 +58,7 @@ export type AskMethods<Commands> = {
     infer Reply,
     infer _Snapshot
   >
-    ? (...args: CallArguments<Given>) => Promise<Reply>
+    ? (...args: CallArguments<Given, AskOptions>) => Promise<Reply>
     : never
 }
 
@@ -88,11 +94,41 @@ export interface ActorRef<Snapshot, Commands> {
   /** Sends a command and waits until it is durably accepted, which may be before it is handled. */
   readonly tell: TellMethods<Commands>
   /** The state now, read like a query of normal priority. Reading an actor does not create it. */
-  snapshot(options?: Pick<CallOptions, 'timeoutMs' | 'signal'>): Promise<ActorSnapshot<Snapshot>>
+  snapshot(options?: ReadOptions): Promise<ActorSnapshot<Snapshot>>
   /** The state now, then every committed change; several of one batch arrive as one. A slow consumer gets `SlowConsumer`. */
   changes(): AsyncIterableIterator<ActorSnapshot<Snapshot>>
   /** The actor's durable timers, by name, as of the last commit; those of `after` and delayed `raise` among them. */
-  timers(options?: Pick<CallOptions, 'timeoutMs' | 'signal'>): Promise<readonly TimerView[]>
+  timers(options?: ReadOptions): Promise<readonly TimerView[]>
+  /** The actor's turns as of the last commit, the latest first: those that have not ended, and the last ones that have. */
+  turns(options?: ListOptions): Promise<readonly TurnView[]>
+  /** What came from turns of the actor whose epoch was over, and took no effect; the latest first. */
+  lateResults(options?: ListOptions): Promise<readonly LateResultView[]>
+  /**
+   * Interrupts a turn by its number, whatever its rank. Resolves once the intent is durable, before the turn has come to a
+   * boundary: `superseded` if it has ended, or is in another attempt, and nothing was done.
+   */
+  cancelTurn(turn: number, options?: CancelTurnOptions): Promise<{ readonly outcome: 'accepted' | 'superseded' }>
+  /** The actor's lease of this name. Naming it does nothing. */
+  lease(name: string): LeaseRef
+}
+
+/** Options of whatever only reads. */
+export type ReadOptions = Pick<CallOptions, 'timeoutMs' | 'signal'>
+
+/** Options of what may be long. */
+export interface ListOptions extends ReadOptions {
+  /** How many at most. Default 100. */
+  readonly limit?: number
+}
+
+/** What is to become of a turn that is cancelled. */
+export interface CancelTurnOptions extends ReadOptions {
+  /** Only if it is in this attempt. Default: any. */
+  readonly attempt?: number
+  /** `steal` parks it, `abort-keep` lets it start anew, `abort-drop` ends it for good. Default `abort-drop`. */
+  readonly mode?: PreemptMode
+  /** Why, in words: the turn, its caller and the history get it. */
+  readonly reason?: string
 }
 
 /** A ref to the actors of a definition. */
@@ -123,7 +159,7 @@ export function refKindOf(definition: ActorDefinition, type: number): RefKind {
   const tellMethods = {}
   for (const [index, command] of [...definition.commands.values()].entries()) {
     defineMethod(askMethods, ToShard.ask, index, command)
-    if (command.kind === 'command') defineMethod(tellMethods, ToShard.tell, index, command)
+    if (command.kind !== 'query') defineMethod(tellMethods, ToShard.tell, index, command)
   }
   return { definition, type, askMethods, tellMethods }
 }
@@ -134,9 +170,14 @@ function defineMethod(methods: object, tag: CommandMessage[0], index: number, co
     enumerable: true,
     get(this: Facade) {
       const { ref } = this
-      return (input?: unknown, options?: TellOptions) => ref.send(tag, index, command, input, options)
+      return (input?: unknown, options?: TellOptions & AskOptions) => ref.send(tag, index, command, input, options)
     },
   })
+}
+
+function checkLimit(operation: string, limit = 100): number {
+  if (Number.isSafeInteger(limit) && limit >= 1) return limit
+  throw new InvalidInput(operation, 'limit', 'must be a whole number from 1')
 }
 
 /** A ref at run time. Its types are those of `ActorRef`; the system hands it out as such. */
@@ -172,12 +213,50 @@ export class Ref {
     return (this.#tell ??= this.#facade(this.#kind.tellMethods))
   }
 
-  async timers(options: Pick<CallOptions, 'timeoutMs' | 'signal'> = {}): Promise<unknown> {
+  async timers(options: ReadOptions = {}): Promise<unknown> {
     return await this.#read(ToShard.timers, 'timers', options)
   }
 
-  async snapshot(options: Pick<CallOptions, 'timeoutMs' | 'signal'> = {}): Promise<unknown> {
+  async snapshot(options: ReadOptions = {}): Promise<unknown> {
     return await this.#read(ToShard.snapshot, 'snapshot', options)
+  }
+
+  async turns(options: ListOptions = {}): Promise<unknown> {
+    return await this.#read(ToShard.turns, 'turns', options, checkLimit(`${this.type}.turns`, options.limit))
+  }
+
+  async lateResults(options: ListOptions = {}): Promise<unknown> {
+    return await this.#read(ToShard.lateResults, 'lateResults', options, checkLimit(`${this.type}.lateResults`, options.limit))
+  }
+
+  async cancelTurn(turn: number, options: CancelTurnOptions = {}): Promise<{ readonly outcome: unknown }> {
+    const operation = `${this.type}.cancelTurn`
+    const { attempt, mode = 'abort-drop', reason } = options
+    if (!Number.isSafeInteger(turn)) throw new InvalidInput(operation, 'turn', 'must be the number of a turn')
+    if (attempt !== undefined && !Number.isSafeInteger(attempt)) throw new InvalidInput(operation, 'attempt', 'must be a whole number')
+    if (checkPreempt(operation, mode) === 'none') throw new InvalidInput(operation, 'mode', 'must interrupt the turn')
+    if (reason !== undefined) checkName(operation, 'reason', reason)
+    const outcome = await this.#control('cancelTurn', options, {
+      kind: 'cancel-turn',
+      turn,
+      mode,
+      ...(attempt === undefined ? {} : { attempt }),
+      ...(reason === undefined ? {} : { reason }),
+    })
+    return { outcome }
+  }
+
+  lease(name: string): LeaseRef {
+    const { definition } = this.#kind
+    const operation = `${this.type}.lease`
+    if (definition.persist === 'nothing')
+      throw new InvalidInput(operation, 'name', 'has no meaning for a volatile actor, which keeps no lease')
+    return new LeaseRef({
+      name: checkLeaseName(operation, name),
+      operation: `${this.address} lease ${name}`,
+      clock: () => this.#client().clock,
+      control: async (control, options) => await this.#control('lease', options, control),
+    })
   }
 
   changes(): AsyncIterableIterator<SnapshotView> {
@@ -193,7 +272,7 @@ export class Ref {
     command: number,
     definition: AnyCommand,
     given: unknown,
-    options: TellOptions | undefined,
+    options: (TellOptions & AskOptions) | undefined,
   ): Promise<unknown> {
     const { type, definition: actor } = this.#kind
     const client = this.#client()
@@ -211,17 +290,28 @@ export class Ref {
   }
 
   async #read(
-    tag: typeof ToShard.snapshot | typeof ToShard.timers,
+    tag: typeof ToShard.snapshot | typeof ToShard.timers | typeof ToShard.turns | typeof ToShard.lateResults,
     command: string,
-    options: Pick<CallOptions, 'timeoutMs' | 'signal'>,
+    options: ReadOptions,
+    limit?: number,
   ): Promise<unknown> {
     const timeoutMs = checkTimeout(`${this.type}.${command}`, options.timeoutMs)
     const { type } = this.#kind
-    return await this.#client().call({ address: this.address, command }, { timeoutMs, signal: options.signal }, (call) => [
-      tag,
+    return await this.#client().call({ address: this.address, command }, { timeoutMs, signal: options.signal }, (call) =>
+      limit === undefined ? [tag, call, type, this.#encodedKey] : [tag, call, type, this.#encodedKey, limit],
+    )
+  }
+
+  async #control(command: string, options: ReadOptions, control: Control): Promise<unknown> {
+    const timeoutMs = checkTimeout(`${this.type}.${command}`, options.timeoutMs)
+    const limits = { timeoutMs, signal: options.signal, isWithdrawn: control.kind === 'acquire' }
+    const { type } = this.#kind
+    return await this.#client().call({ address: this.address, command }, limits, (call) => [
+      ToShard.control,
       call,
       type,
       this.#encodedKey,
+      control,
     ])
   }
 

@@ -12,6 +12,9 @@ import type { Clock, Scheduler, Transport } from '../seams/seams.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { Deadline } from '../deadlines.ts'
 
+/** How many messages one text holds. */
+const TEXT_MESSAGES_MAX = 1_024
+
 /** What a call is about, for its errors and its bounds. */
 export interface CallSubject {
   readonly address: string
@@ -22,6 +25,9 @@ export interface CallSubject {
 export interface CallLimits {
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
+  readonly onProgress?: ((value: unknown) => void) | undefined
+  /** It may wait on the shard in a place that is given up when the caller leaves. */
+  readonly isWithdrawn?: boolean
 }
 
 /** Hears of a followed actor. */
@@ -57,6 +63,8 @@ interface PendingCall extends Deadline {
   onAbort: (() => void) | undefined
   /** Its idempotency key, once it has joined another call with the same. */
   joinedKey: string | undefined
+  readonly onProgress: ((value: unknown) => void) | undefined
+  readonly isWithdrawn: boolean
 }
 
 /** One shard, as callers reach it. */
@@ -66,6 +74,7 @@ export class ShardClient {
   readonly #followers = new Map<number, Follower>()
   readonly #deadlines: Deadlines<PendingCall>
   #outgoing: ToShardMessage[] = []
+  #urgent: ToShardMessage[] = []
   #isScheduled = false
   #transport: Transport | undefined
   #lastCall = 0
@@ -75,6 +84,10 @@ export class ShardClient {
   constructor(parts: ClientParts) {
     this.#parts = parts
     this.#deadlines = new Deadlines(parts.clock, (pending) => this.#expire(pending))
+  }
+
+  get clock(): Clock {
+    return this.#parts.clock
   }
 
   /** How many calls wait for an answer. */
@@ -105,7 +118,7 @@ export class ShardClient {
   /** The thread is gone: calls that it had get the error, calls that had not left wait for the next thread. */
   detach(error: Error): void {
     this.#transport = undefined
-    const unsent = new Set(this.#outgoing.filter(isOfCall).map((message) => message[1]))
+    const unsent = new Set([...this.#urgent, ...this.#outgoing].map(callOf))
     this.#rejectAll(error, (call) => !unsent.has(call))
   }
 
@@ -114,6 +127,7 @@ export class ShardClient {
     this.#fault = error
     this.#transport = undefined
     this.#outgoing = []
+    this.#urgent = []
     this.#rejectAll(error, () => true)
   }
 
@@ -135,6 +149,8 @@ export class ShardClient {
         signal: undefined,
         onAbort: undefined,
         joinedKey: undefined,
+        onProgress: options.onProgress,
+        isWithdrawn: options.isWithdrawn ?? false,
         dueAt: 0,
         durationMs: 0,
         earlier: undefined,
@@ -159,6 +175,11 @@ export class ShardClient {
   /** Ends a follow. */
   unfollow(call: number): void {
     if (this.#followers.delete(call) && this.#fault === undefined) this.#send([ToShard.unfollow, call])
+  }
+
+  /** Lets the shard's turns come to a boundary: the system is about to be closed. */
+  park(): void {
+    if (this.#fault === undefined) this.#send([ToShard.park])
   }
 
   /** Resolves when no call is pending. */
@@ -186,7 +207,8 @@ export class ShardClient {
   }
 
   #send(message: ToShardMessage): void {
-    this.#outgoing.push(message)
+    if (isUrgent(message)) this.#urgent.push(message)
+    else this.#outgoing.push(message)
     if (this.#isScheduled) return
     this.#isScheduled = true
     this.#parts.scheduler.afterTurn(() => {
@@ -196,10 +218,17 @@ export class ShardClient {
   }
 
   #flush(): void {
-    if (this.#transport === undefined || this.#outgoing.length === 0) return
-    const text = encodeToShard(this.#outgoing)
+    if (this.#transport === undefined) return
+    // One text for all, unless there are so many that reading them would hold up what is urgent.
+    for (; this.#urgent.length > 0;) this.#transport.send(encodeToShard(this.#urgent.splice(0, TEXT_MESSAGES_MAX)), true)
+    if (this.#outgoing.length === 0) return
+    const outgoing = this.#outgoing
     this.#outgoing = []
-    this.#transport.send(text)
+    for (let from = 0; from < outgoing.length; from += TEXT_MESSAGES_MAX) {
+      this.#transport.send(
+        encodeToShard(from === 0 && outgoing.length <= TEXT_MESSAGES_MAX ? outgoing : outgoing.slice(from, from + TEXT_MESSAGES_MAX)),
+      )
+    }
   }
 
   #settle(message: FromShardMessage): void {
@@ -213,6 +242,10 @@ export class ShardClient {
       return
     }
     const pending = this.#pending.get(call)
+    if (tag === FromShard.progress) {
+      if (pending?.onProgress !== undefined) hear(pending.onProgress, message[2])
+      return
+    }
     if (tag === FromShard.joined) {
       if (pending !== undefined) pending.joinedKey = message[2]
       return
@@ -254,7 +287,7 @@ export class ShardClient {
   /** Forgets a call whose caller waits no more. One that has joined another would be tried anew if that one fails. */
   #leave(pending: PendingCall): void {
     this.#forget(pending)
-    if (pending.joinedKey !== undefined) this.#send([ToShard.withdraw, pending.call])
+    if (pending.joinedKey !== undefined || pending.isWithdrawn) this.#send([ToShard.withdraw, pending.call])
   }
 
   #forget(pending: PendingCall): void {
@@ -279,7 +312,44 @@ export class ShardClient {
   }
 }
 
-/** Whether the second field of a message is the number of a call. */
-function isOfCall(message: ToShardMessage): boolean {
-  return message[0] !== ToShard.post && message[0] !== ToShard.peerStarted
+/** The number of the call that a message belongs to; 0 for none. */
+function callOf(message: ToShardMessage): number {
+  return message[0] === ToShard.post || message[0] === ToShard.peerStarted || message[0] === ToShard.park ? 0 : message[1]
+}
+
+/** What goes before everything else: urgent commands, all of them so that they keep their order; and control. */
+function isUrgent(message: ToShardMessage): boolean {
+  switch (message[0]) {
+    case ToShard.ask:
+    case ToShard.tell:
+      return message[5] === 0
+    case ToShard.control:
+    case ToShard.park:
+    case ToShard.withdraw:
+      return true
+    case ToShard.snapshot:
+    case ToShard.follow:
+    case ToShard.unfollow:
+    case ToShard.close:
+    case ToShard.timers:
+    case ToShard.turns:
+    case ToShard.lateResults:
+    case ToShard.post:
+    case ToShard.peerStarted:
+    case ToShard.listLetters:
+    case ToShard.replayLetters:
+    case ToShard.discardLetters:
+      return false
+  }
+}
+
+/** A listener that throws is its owner's business, and nobody else's. */
+function hear(listener: (value: unknown) => void, value: unknown): void {
+  try {
+    listener(value)
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
 }

@@ -54,6 +54,18 @@ export interface SystemStats {
     /** Effects that were given up. */
     readonly failed: number
   }
+  readonly turns: {
+    /** Turns that run now. */
+    readonly running: number
+    /** Intents to interrupt a turn. */
+    readonly preemptions: number
+    /** Turns that did not come to a boundary in time and were ended by force. */
+    readonly forced: number
+  }
+  readonly processes: {
+    /** Groups of owned processes that are alive now. */
+    readonly running: number
+  }
   /** Commands found waiting in the store when the system was opened. */
   readonly recovered: number
   /** Stored tells and due timers that nobody here can take: their type or command is unknown, or their actor cannot be activated. They stay in the store. */
@@ -105,6 +117,8 @@ export function statsOf({ epoch, threads, pendingCalls, gauges, now }: StatsPart
     outbox: sum(Gauge.outbox),
     awaitingReply: sum(Gauge.awaiting),
     effects: { running: sum(Gauge.effectsRunning), done: sum(Gauge.effectsDone), failed: sum(Gauge.effectsFailed) },
+    turns: { running: sum(Gauge.turnsRunning), preemptions: sum(Gauge.preemptions), forced: sum(Gauge.turnsForced) },
+    processes: { running: sum(Gauge.processes) },
     lateResults: sum(Gauge.lateResults),
     recovered: sum(Gauge.recovered),
     stranded: sum(Gauge.stranded),

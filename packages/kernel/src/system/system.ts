@@ -115,6 +115,7 @@ export class System {
     const { clients, clock, directory, threads } = this.#parts
     const deadline = clock.elapsed() + Math.max(0, timeoutMs)
     for (const client of clients) client.endFollows(new SystemClosed(false))
+    for (const client of clients) client.park()
     const isDrained = await this.#within(deadline, Promise.all(clients.map((client) => client.idle())))
     for (const thread of threads) thread.beginClosing()
     const isClosed = isDrained && (await this.#within(deadline, this.#closeShards(deadline)))

@@ -12,15 +12,19 @@ import type {
   DueTimer,
   ImmediateShardStore,
   InboxCommand,
+  LateResult,
   OutboxMessage,
   Recovery,
   StoredActor,
   StoredOutcome,
+  StoredTurn,
   TimerSet,
 } from '../store.ts'
 import type { MemoryDisk, MemoryShard } from './disk.ts'
 import { openCallsOf } from './tables/actor.ts'
 import type { MemoryActor } from './tables/actor.ts'
+import { leasesOf } from './tables/lease.ts'
+import { openTurnsOf } from './tables/turn.ts'
 import type { MemoryTables } from './tables.ts'
 import type { Undo } from './undo.ts'
 
@@ -53,7 +57,7 @@ class MemoryShardStore implements ImmediateShardStore {
   recover(now: number): Recovery {
     this.#requireWritable()
     const shard = this.#shard
-    const { inbox, outbox, effects, deadLetters } = shard.tables
+    const { inbox, turns, processes, outbox, effects, deadLetters } = shard.tables
     effects.requeue()
     this.#moveTimers(now)
     return {
@@ -64,6 +68,8 @@ class MemoryShardStore implements ImmediateShardStore {
       links: outbox.links(),
       deadLetters: deadLetters.size,
       outboxSize: effects.size + outbox.size,
+      busy: turns.busy(),
+      processes: processes.all(),
       committedAt: shard.committedAt,
     }
   }
@@ -72,7 +78,16 @@ class MemoryShardStore implements ImmediateShardStore {
     const actor = this.#readable().actors.find(type, key)
     if (actor === undefined) return undefined
     const { number, revision, version, snapshot } = actor
-    return { number, revision, version, snapshot, events: eventsOf(actor, this.#name), openCalls: openCallsOf(actor) }
+    return {
+      number,
+      revision,
+      version,
+      snapshot,
+      events: eventsOf(actor, this.#name),
+      openCalls: openCallsOf(actor),
+      turns: openTurnsOf(actor),
+      leases: leasesOf(actor),
+    }
   }
 
   outcome(scope: string, key: string, now: number): StoredOutcome | undefined {
@@ -109,6 +124,14 @@ class MemoryShardStore implements ImmediateShardStore {
 
   nextEffectDueAt(name: string): number | undefined {
     return this.#readable().effects.nextDueAt(name)
+  }
+
+  turnsOf(type: string, key: string, limit: number): readonly StoredTurn[] {
+    return this.#readable().turns.of(type, key, limit)
+  }
+
+  lateResults(actor: { readonly type: string; readonly key: string } | undefined, limit: number): readonly LateResult[] {
+    return this.#readable().lateResults.list(actor, limit)
   }
 
   deadLetters(filter: DeadLetterFilter, limit: number): readonly DeadLetter[] {

@@ -9,9 +9,13 @@ import { MemoryActors } from './tables/actor.ts'
 import { MemoryDeadLetters } from './tables/dead-letter.ts'
 import { MemoryEffects } from './tables/effect.ts'
 import { MemoryInbox } from './tables/inbox.ts'
+import { MemoryLateResults } from './tables/late-result.ts'
+import { MemoryLeases } from './tables/lease.ts'
 import { MemoryOutbox } from './tables/outbox.ts'
 import { MemoryOutcomes } from './tables/outcome.ts'
+import { MemoryProcesses } from './tables/process.ts'
 import { MemoryTimers } from './tables/timer.ts'
+import { MemoryTurns } from './tables/turn.ts'
 import type { Undo } from './undo.ts'
 
 /** The tables of one shard. */
@@ -20,13 +24,17 @@ export class MemoryTables {
   readonly inbox: MemoryInbox = new MemoryInbox()
   readonly outcomes: MemoryOutcomes = new MemoryOutcomes()
   readonly timers: MemoryTimers = new MemoryTimers(this.actors)
+  readonly turns: MemoryTurns = new MemoryTurns(this.actors)
+  readonly leases: MemoryLeases = new MemoryLeases(this.actors)
+  readonly lateResults: MemoryLateResults = new MemoryLateResults()
+  readonly processes: MemoryProcesses = new MemoryProcesses()
   readonly outbox: MemoryOutbox = new MemoryOutbox()
   readonly effects: MemoryEffects = new MemoryEffects()
   readonly deadLetters: MemoryDeadLetters = new MemoryDeadLetters()
 
   /** Makes the changes of a batch in the order of its fields, noting in `undo` how each is taken back. */
   apply(batch: Batch, undo: Undo[]): CommitReport {
-    const { actors, inbox, timers, outbox, effects, deadLetters } = this
+    const { actors, inbox, timers, turns, leases, lateResults, processes, outbox, effects, deadLetters } = this
     for (const row of batch.created) actors.create(row, undo)
     for (const row of batch.changed) actors.change(row, undo)
     for (const row of batch.journal) actors.append(row, undo)
@@ -39,6 +47,14 @@ export class MemoryTables {
     for (const row of batch.timersSet) timers.set(row, undo)
     for (const row of batch.callsOpened) actors.openCall(row, undo)
     for (const sequence of batch.callsClosed) actors.closeCall(sequence, undo)
+    for (const row of batch.turns) turns.set(row, undo)
+    for (const row of batch.frames) turns.saveFrame(row, undo)
+    for (const turn of batch.framesDiscarded) turns.discardFrame(turn, undo)
+    for (const row of batch.turnsKept) turns.keep(row, undo)
+    for (const row of batch.leases) leases.set(row, undo)
+    lateResults.add(batch.lateResults, batch.lateResultsMax, undo)
+    for (const row of batch.processes) processes.set(row, undo)
+    for (const sequence of batch.processesEnded) processes.end(sequence, undo)
     for (const row of batch.outbox) outbox.send(row, undo)
     for (const mark of batch.delivered) outbox.delivered(mark, undo)
     for (const mark of batch.received) outbox.received(mark, undo)

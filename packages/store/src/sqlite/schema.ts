@@ -131,6 +131,47 @@ export const shardSchema: Schema = {
         ) STRICT;
         CREATE INDEX open_call_actor ON open_call (actor, sequence);
 
+        -- Turns that have ended stay for a while; the index of those that have not costs an actor without one almost nothing.
+        CREATE TABLE turn (
+          sequence INTEGER PRIMARY KEY,
+          actor INTEGER NOT NULL REFERENCES actor (number),
+          command TEXT NOT NULL,
+          ended INTEGER NOT NULL CHECK (ended IN (0, 1)),
+          detail TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX turn_actor ON turn (actor, sequence);
+        CREATE INDEX turn_open ON turn (actor, sequence) WHERE ended = 0;
+
+        -- Beside its turn, so that a turn changes without its frame being written again.
+        CREATE TABLE frame (
+          turn INTEGER PRIMARY KEY REFERENCES turn (sequence) ON DELETE CASCADE,
+          frame TEXT NOT NULL,
+          discarded INTEGER NOT NULL CHECK (discarded IN (0, 1))
+        ) STRICT;
+
+        CREATE TABLE lease (
+          actor INTEGER NOT NULL REFERENCES actor (number),
+          name TEXT NOT NULL,
+          epoch INTEGER NOT NULL,
+          detail TEXT NOT NULL,
+          PRIMARY KEY (actor, name)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE late_result (
+          sequence INTEGER PRIMARY KEY,
+          type TEXT NOT NULL,
+          key TEXT NOT NULL,
+          epoch INTEGER NOT NULL,
+          detail TEXT NOT NULL,
+          at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX late_result_actor ON late_result (type, key, sequence);
+
+        CREATE TABLE process (
+          sequence INTEGER PRIMARY KEY,
+          detail TEXT NOT NULL
+        ) STRICT;
+
         CREATE TABLE outbox (
           peer INTEGER NOT NULL,
           sequence INTEGER NOT NULL,
@@ -152,6 +193,7 @@ export const shardSchema: Schema = {
           type TEXT NOT NULL,
           key TEXT NOT NULL,
           label TEXT,
+          turn INTEGER,
           claimed INTEGER NOT NULL CHECK (claimed IN (0, 1)),
           attempts INTEGER NOT NULL,
           due_at INTEGER,
@@ -162,6 +204,7 @@ export const shardSchema: Schema = {
         CREATE INDEX effect_due ON effect (name, due_at, sequence) WHERE due_at IS NOT NULL;
         CREATE INDEX effect_tried ON effect (due_at) WHERE due_at IS NULL;
         CREATE INDEX effect_label ON effect (type, key, label) WHERE label IS NOT NULL;
+        CREATE INDEX effect_turn ON effect (turn) WHERE turn IS NOT NULL;
 
         CREATE TABLE dead_letter (
           sequence INTEGER PRIMARY KEY,

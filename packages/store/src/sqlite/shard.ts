@@ -19,11 +19,13 @@ import type {
   DueTimer,
   ImmediateShardStore,
   InboxCommand,
+  LateResult,
   OutboxMessage,
   Recovery,
   ShardLocation,
   StoredActor,
   StoredOutcome,
+  StoredTurn,
   TimerSet,
 } from '../store.ts'
 import { connect, switchToWal } from './connection.ts'
@@ -33,16 +35,21 @@ import { migrate, pragmaNumber, shardSchema } from './schema.ts'
 import { ActorTable } from './tables/actor.ts'
 import { DeadLetterTable } from './tables/dead-letter.ts'
 import { EffectTable } from './tables/effect.ts'
+import { FrameTable } from './tables/frame.ts'
 import { IdempotencyTable } from './tables/idempotency.ts'
 import { InboxTable } from './tables/inbox.ts'
 import { JournalTable } from './tables/journal.ts'
 import type { JournalRow } from './tables/journal.ts'
+import { LateResultTable } from './tables/late-result.ts'
+import { LeaseTable } from './tables/lease.ts'
 import { LinkTable } from './tables/link.ts'
 import { MetaTable, metaSql } from './tables/meta.ts'
 import type { MetaRow } from './tables/meta.ts'
 import { OpenCallTable } from './tables/open-call.ts'
 import { OutboxTable } from './tables/outbox.ts'
+import { ProcessTable } from './tables/process.ts'
 import { TimerTable } from './tables/timer.ts'
+import { TurnTable } from './tables/turn.ts'
 
 /** How a shard is opened. */
 export interface ShardOptions {
@@ -118,6 +125,11 @@ class SqliteShard implements ImmediateShardStore {
   readonly #idempotency: IdempotencyTable
   readonly #timer: TimerTable
   readonly #openCall: OpenCallTable
+  readonly #turn: TurnTable
+  readonly #frame: FrameTable
+  readonly #lease: LeaseTable
+  readonly #lateResult: LateResultTable
+  readonly #process: ProcessTable
   readonly #outbox: OutboxTable
   readonly #link: LinkTable
   readonly #effect: EffectTable
@@ -137,6 +149,11 @@ class SqliteShard implements ImmediateShardStore {
     this.#idempotency = new IdempotencyTable(db)
     this.#timer = new TimerTable(db)
     this.#openCall = new OpenCallTable(db)
+    this.#turn = new TurnTable(db)
+    this.#frame = new FrameTable(db)
+    this.#lease = new LeaseTable(db)
+    this.#lateResult = new LateResultTable(db)
+    this.#process = new ProcessTable(db)
     this.#outbox = new OutboxTable(db)
     this.#link = new LinkTable(db)
     this.#effect = new EffectTable(db)
@@ -157,6 +174,8 @@ class SqliteShard implements ImmediateShardStore {
         links: this.#link.all(),
         deadLetters: this.#deadLetter.count(),
         outboxSize: this.#effect.count() + this.#outbox.count(),
+        busy: this.#turn.busy(),
+        processes: this.#process.all(),
         committedAt: meta.committedAt,
       }
     })
@@ -174,6 +193,8 @@ class SqliteShard implements ImmediateShardStore {
         snapshot: actor.snapshot,
         events: rows.length === 0 ? [] : eventsOf(rows, actor, this.#file),
         openCalls: this.#openCall.of(actor.number),
+        turns: this.#turn.open(actor.number),
+        leases: this.#lease.of(actor.number),
       }
     })
   }
@@ -214,6 +235,14 @@ class SqliteShard implements ImmediateShardStore {
     return this.#read(() => this.#effect.next(name))
   }
 
+  turnsOf(type: string, key: string, limit: number): readonly StoredTurn[] {
+    return this.#read(() => this.#turn.of(type, key, limit))
+  }
+
+  lateResults(actor: { readonly type: string; readonly key: string } | undefined, limit: number): readonly LateResult[] {
+    return this.#read(() => (actor === undefined ? this.#lateResult.all(limit) : this.#lateResult.of(actor.type, actor.key, limit)))
+  }
+
   deadLetters(filter: DeadLetterFilter, limit: number): readonly DeadLetter[] {
     return this.#read(() => this.#deadLetter.list(filter, limit))
   }
@@ -233,6 +262,14 @@ class SqliteShard implements ImmediateShardStore {
       this.#timer.set(batch.timersSet)
       this.#openCall.open(batch.callsOpened)
       this.#openCall.close(batch.callsClosed)
+      this.#turn.set(batch.turns)
+      this.#frame.save(batch.frames)
+      this.#frame.discard(batch.framesDiscarded)
+      this.#turn.keep(batch.turnsKept)
+      this.#lease.set(batch.leases)
+      this.#lateResult.add(batch.lateResults, batch.lateResultsMax)
+      this.#process.set(batch.processes)
+      this.#process.delete(batch.processesEnded)
       this.#outbox.insert(batch.outbox)
       this.#link.sent(batch.outbox)
       this.#outbox.delivered(batch.delivered)

@@ -26,7 +26,7 @@ export const actorScenarios: Scenarios = {
     const later = await reopenAfterCrash(place)
     assert.deepEqual(
       { ...(await later.load('account', '1')) },
-      { number: 1, revision: 7, version: 3, snapshot: '{"balance":70}', events: [], openCalls: [] },
+      { number: 1, revision: 7, version: 3, snapshot: '{"balance":70}', events: [], openCalls: [], turns: [], leases: [] },
     )
     assert.equal((await later.load('account', '2'))?.snapshot, '{"balance":2}')
   },

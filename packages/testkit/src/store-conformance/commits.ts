@@ -1,7 +1,23 @@
 /** A batch is committed wholly or not at all. */
 import type { Batch, Recovery, ShardStore } from '@bailiwick/store'
 import assert from 'node:assert/strict'
-import { START, account, batch, deposit, letter, mail, message, openShard, outcome, refused, reopenAfterCrash, timer } from './scenario.ts'
+import {
+  START,
+  account,
+  batch,
+  deposit,
+  late,
+  lease,
+  letter,
+  mail,
+  message,
+  openShard,
+  outcome,
+  refused,
+  reopenAfterCrash,
+  timer,
+  turn,
+} from './scenario.ts'
 import type { Scenarios } from './scenario.ts'
 
 /** Everything that can be seen of a shard in which account/1 to account/3 may be. */
@@ -17,6 +33,10 @@ async function everything(shard: ShardStore): Promise<unknown> {
     await shard.timersOf('account', '1'),
     await shard.dueCommands(Number.MAX_SAFE_INTEGER, 100),
     await shard.nextCommandDueAt(),
+    await shard.turnsOf('account', '1', 100),
+    await shard.turnsOf('account', '2', 100),
+    await shard.lateResults(undefined, 100),
+    await shard.lateResults({ type: 'account', key: '1' }, 100),
     await shard.outboxTo(1, 0, 100),
     await shard.outboxTo(2, 0, 100),
     await shard.dueEffects('mail', Number.MAX_SAFE_INTEGER, 100),
@@ -40,14 +60,29 @@ const full: Batch = batch({
   timersSet: [timer('moved', 9, START + 9), timer('new', 10, START + 3)],
   callsOpened: [{ sequence: 24, actor: 2, detail: '"new"' }],
   callsClosed: [21],
+  turns: [turn(51, { isEnded: true, detail: '"done"' }), turn(56, { actor: 2 })],
+  frames: [
+    { turn: 51, frame: '"replaced"' },
+    { turn: 52, frame: '"first"' },
+  ],
+  framesDiscarded: [51, 54],
+  turnsKept: [{ actor: 1, keep: 1 }],
+  leases: [lease('door', 4, { detail: '"granted"' }), lease('printer', 1, { actor: 2 })],
+  lateResults: [late(63)],
+  lateResultsMax: 2,
+  processes: [
+    { sequence: 71, detail: '"running"' },
+    { sequence: 73, detail: '{}' },
+  ],
+  processesEnded: [72],
   outbox: [message(1, 3), message(2, 1)],
   delivered: [{ peer: 1, through: 1 }],
   received: [
     { peer: 1, through: 8 },
     { peer: 3, through: 1 },
   ],
-  effectsCancelled: [{ type: 'account', key: '1', label: 'reminder' }],
-  effects: [mail(36)],
+  effectsCancelled: [{ type: 'account', key: '1', label: 'reminder' }, { turn: 51 }],
+  effects: [mail(36, { turn: 56 })],
   effectsClaimed: [31],
   effectsDelayed: [{ sequence: 32, dueAt: START + 9, detail: '"failed"' }],
   effectsSettled: [33],
@@ -69,9 +104,14 @@ async function prepared(shard: ShardStore): Promise<void> {
         { sequence: 21, actor: 1, detail: '"closed"' },
         { sequence: 22, actor: 1, detail: '"open"' },
       ],
+      turns: [turn(51), turn(52), turn(53, { isEnded: true }), turn(54)],
+      frames: [51, 53, 54].map((sequence) => ({ turn: sequence, frame: `"frame ${sequence}"` })),
+      leases: [lease('door', 3), lease('printer', 1)],
+      lateResults: [late(61), late(62)],
+      processes: [71, 72].map((sequence) => ({ sequence, detail: '{}' })),
       outbox: [message(1, 1), message(1, 2)],
       received: [{ peer: 1, through: 7 }],
-      effects: [mail(31), mail(32), mail(33), mail(34, { label: 'reminder' }), mail(35)],
+      effects: [mail(31), mail(32), mail(33), mail(34, { label: 'reminder' }), mail(35), mail(37, { turn: 51 })],
       effectsClaimed: [32, 33],
       deadLetters: [letter(41), letter(42), letter(43, { naturalKey: 'k' })],
     }),
@@ -94,6 +134,19 @@ const mistakes: Readonly<Record<string, Partial<Batch>>> = {
   'records an outcome over one that still counts': { outcomes: [outcome('b', START + 100), outcome('a', START + 900)] },
   'sets a timer of an actor that does not exist': { timersSet: [timer('moved', 9, START), timer('new', 10, START, { actor: 99 })] },
   'opens a call of an actor that does not exist': { callsOpened: [{ sequence: 24, actor: 99, detail: '{}' }] },
+  'has a turn of an actor that does not exist': { turns: [turn(56), turn(57, { actor: 99 })] },
+  'reopens a turn that has ended': { turns: [turn(51, { isEnded: true }), turn(53)] },
+  'gives a turn to another actor': { turns: [turn(51, { isEnded: true }), turn(52, { actor: 2 })] },
+  'gives a turn another command': { turns: [turn(51, { isEnded: true }), turn(52, { command: 'other' })] },
+  'saves a frame of a turn that does not exist': {
+    frames: [
+      { turn: 52, frame: '"first"' },
+      { turn: 99, frame: '{}' },
+    ],
+  },
+  'has a lease of an actor that does not exist': { leases: [lease('door', 4), lease('door', 1, { actor: 99 })] },
+  'takes the epoch of a lease back': { leases: [lease('printer', 2), lease('door', 2)] },
+  'adds a late result that is there': { lateResults: [late(63), late(62)] },
   'sends a message that waits': { outbox: [message(1, 3), message(2, 1), message(1, 2)] },
   'promises an effect that is promised': { effects: [mail(36), mail(35)] },
   'adds a dead letter that is there': { deadLetters: [letter(44), letter(43)] },
@@ -130,6 +183,8 @@ export const commitScenarios: Scenarios = {
       links: [],
       deadLetters: 0,
       outboxSize: 0,
+      busy: [],
+      processes: [],
       committedAt: START + 5,
     }
     assert.deepEqual({ ...(await shard.recover(START)) }, expected)
@@ -161,7 +216,7 @@ export const commitScenarios: Scenarios = {
     assert.equal(recovery.inbox.length, 0)
   },
 
-  'no sequence is ever given twice, whatever had it: a command, an open call, an effect or a dead letter': async (place) => {
+  'no sequence is ever given twice, whatever had it, even when it is gone': async (place) => {
     const shard = await openShard(place)
     const next = async (): Promise<number> => (await shard.recover(START)).nextInboxSequence
     await shard.commit(batch({ created: [account(1)], accepted: [deposit(3)] }))
@@ -173,8 +228,14 @@ export const commitScenarios: Scenarios = {
     // A dead letter keeps the sequence of the command that it was.
     await shard.commit(batch({ finished: [3], deadLetters: [letter(3), letter(10)], deadLettersRemoved: [3, 10] }))
     assert.equal(await next(), 11)
+    await shard.commit(batch({ turns: [turn(12, { isEnded: true })], turnsKept: [{ actor: 1, keep: 0 }] }))
+    assert.equal(await next(), 13)
+    await shard.commit(batch({ lateResults: [late(14)], lateResultsMax: 0 }))
+    assert.equal(await next(), 15)
+    await shard.commit(batch({ processes: [{ sequence: 16, detail: '{}' }], processesEnded: [16] }))
+    assert.equal(await next(), 17)
     const later = await reopenAfterCrash(place)
-    assert.equal((await later.recover(START)).nextInboxSequence, 11)
+    assert.equal((await later.recover(START)).nextInboxSequence, 17)
   },
 
   'a batch is copied: what its maker does to it later changes nothing': async (place) => {
@@ -184,6 +245,11 @@ export const commitScenarios: Scenarios = {
       accepted: [deposit(1, { idempotency: { key: 'k', fingerprint: 'f' } })],
       timersSet: [timer('tick', 1, START)],
       callsOpened: [{ sequence: 2, actor: 1, detail: '"mine"' }],
+      turns: [turn(5)],
+      frames: [{ turn: 5, frame: '"mine"' }],
+      leases: [lease('door', 1)],
+      lateResults: [late(6)],
+      processes: [{ sequence: 7, detail: '"mine"' }],
       outbox: [message(1, 1)],
       effects: [mail(3)],
       deadLetters: [letter(4)],
@@ -195,10 +261,22 @@ export const commitScenarios: Scenarios = {
     Object.assign(rows.accepted[0]?.idempotency ?? {}, { key: 'changed' })
     Object.assign(rows.timersSet[0] ?? {}, { event: 'changed' })
     Object.assign(rows.callsOpened[0] ?? {}, { detail: 'changed' })
+    Object.assign(rows.turns[0] ?? {}, { detail: 'changed' })
+    Object.assign(rows.frames[0] ?? {}, { frame: 'changed' })
+    Object.assign(rows.leases[0] ?? {}, { detail: 'changed' })
+    Object.assign(rows.lateResults[0] ?? {}, { detail: 'changed' })
+    Object.assign(rows.processes[0] ?? {}, { detail: 'changed' })
     Object.assign(rows.outbox[0] ?? {}, { message: 'changed' })
     Object.assign(rows.effects[0] ?? {}, { input: 'changed' })
     Object.assign(rows.deadLetters[0] ?? {}, { error: 'changed' })
     assert.equal((await shard.load('account', '1'))?.openCalls[0]?.detail, '"mine"')
+    assert.deepEqual(
+      (await shard.turnsOf('account', '1', 1)).map(({ detail, frame }) => [detail, frame]),
+      [[mine.turns[0]?.detail, '"mine"']],
+    )
+    assert.equal((await shard.load('account', '1'))?.leases[0]?.detail, mine.leases[0]?.detail)
+    assert.equal((await shard.lateResults(undefined, 1))[0]?.detail, mine.lateResults[0]?.detail)
+    assert.equal((await shard.recover(START)).processes[0]?.detail, '"mine"')
     assert.equal((await shard.outboxTo(1, 0, 1))[0]?.message, mine.outbox[0]?.message)
     assert.equal((await shard.dueEffects('mail', START, 1))[0]?.input, mine.effects[0]?.input)
     assert.equal((await shard.deadLetters({}, 1))[0]?.error, mine.deadLetters[0]?.error)
@@ -219,6 +297,10 @@ export const commitScenarios: Scenarios = {
         outcomes: [outcome('a', START + 1)],
         timersSet: [timer('tick', 1, START)],
         callsOpened: [{ sequence: 2, actor: 1, detail: '{}' }],
+        turns: [turn(5)],
+        leases: [lease('door', 1)],
+        lateResults: [late(6)],
+        processes: [{ sequence: 7, detail: '{}' }],
         outbox: [message(1, 1)],
         effects: [mail(3)],
         deadLetters: [letter(4)],
@@ -234,6 +316,12 @@ export const commitScenarios: Scenarios = {
     Object.assign((await shard.dueTimers(START, 1))[0] ?? {}, { event: 'changed' })
     Object.assign((await shard.timersOf('account', '1'))[0] ?? {}, { event: 'changed' })
     Object.assign((await shard.load('account', '1'))?.openCalls[0] ?? {}, { detail: 'changed' })
+    Object.assign((await shard.load('account', '1'))?.turns[0] ?? {}, { detail: 'changed' })
+    Object.assign((await shard.load('account', '1'))?.leases[0] ?? {}, { detail: 'changed' })
+    Object.assign((await shard.turnsOf('account', '1', 1))[0] ?? {}, { detail: 'changed' })
+    Object.assign((await shard.lateResults(undefined, 1))[0] ?? {}, { detail: 'changed' })
+    Object.assign(recovery.busy[0] ?? {}, { key: 'changed' })
+    Object.assign(recovery.processes[0] ?? {}, { detail: 'changed' })
     Object.assign(recovery.links[0] ?? {}, { sent: 99 })
     Object.assign((await shard.outboxTo(1, 0, 1))[0] ?? {}, { message: 'changed' })
     Object.assign((await shard.dueEffects('mail', START, 1))[0] ?? {}, { input: 'changed' })

@@ -1,7 +1,7 @@
 /** Effects are tried until they are done, and one whose outcome is unknown says so. */
 import type { ShardStore } from '@bailiwick/store'
 import assert from 'node:assert/strict'
-import { START, batch, mail, message, openShard, reopenAfterCrash } from './scenario.ts'
+import { START, account, batch, letter, mail, message, openShard, refused, reopenAfterCrash, turn } from './scenario.ts'
 import type { Scenarios } from './scenario.ts'
 
 async function dueSequences(shard: ShardStore, now: number, limit = 100, name = 'mail'): Promise<number[]> {
@@ -13,7 +13,7 @@ const reminder = { type: 'account', key: '1', label: 'reminder' }
 export const effectScenarios: Scenarios = {
   'G10 a promised effect survives the death of the owner with every field, until it is settled': async (place) => {
     const shard = await openShard(place)
-    const full = mail(1, { key: 'a\u0000b', label: 'reminder', detail: '{"try":1}', attempts: 3 })
+    const full = mail(1, { key: 'a\u0000b', label: 'reminder', detail: '{"try":1}', turn: 50, attempts: 3 })
     await shard.commit(batch({ effects: [full, mail(2)] }))
     const second = await reopenAfterCrash(place)
     await second.recover(START)
@@ -136,6 +136,69 @@ export const effectScenarios: Scenarios = {
     await later.commit(batch({ effectsDelayed: [{ sequence: 1, dueAt: START, detail: undefined }] }))
     await later.commit(batch({ effectsCancelled: [reminder] }))
     assert.deepEqual(await dueSequences(later, START), [])
+  },
+
+  'G10 cancelling a turn takes every waiting effect of it, whatever its actor, name and label, and nothing else': async (place) => {
+    const shard = await openShard(place)
+    const ofTurn = [mail(1, { turn: 50 }), mail(2, { turn: 50, label: 'reminder', key: '2' }), mail(3, { turn: 50, name: 'bill' })]
+    await shard.commit(batch({ effects: [...ofTurn, mail(4, { turn: 51 }), mail(5), mail(6, { turn: 0 })] }))
+    const later = await reopenAfterCrash(place)
+    await later.recover(START)
+    const report = await later.commit(batch({ effectsCancelled: [{ turn: 50 }, { turn: 99 }] }))
+    assert.equal(report.effectsCancelled, 3)
+    assert.deepEqual(await dueSequences(later, START), [4, 5, 6])
+    assert.deepEqual(await dueSequences(later, START, 10, 'bill'), [])
+    assert.equal((await later.commit(batch({ effectsCancelled: [{ turn: 0 }] }))).effectsCancelled, 1)
+    assert.deepEqual(await dueSequences(await reopenAfterCrash(place), START), [4, 5])
+  },
+
+  'G10 what was really cancelled is counted, once each, by label and by turn': async (place) => {
+    const shard = await openShard(place)
+    const label = 'reminder'
+    await shard.commit(
+      batch({
+        effects: [mail(1, { label, turn: 50 }), mail(2, { label }), mail(3, { turn: 50 }), mail(4, { turn: 50 })],
+        effectsClaimed: [4],
+      }),
+    )
+    assert.equal((await shard.commit(batch({ effectsCancelled: [reminder, { turn: 50 }, reminder] }))).effectsCancelled, 3)
+    assert.equal((await shard.commit(batch({ effectsCancelled: [{ turn: 50 }] }))).effectsCancelled, 0)
+  },
+
+  'G10 an effect of a turn that is being tried, or whose outcome is unknown, cannot be cancelled; one that waits again can': async (
+    place,
+  ) => {
+    const shard = await openShard(place)
+    await shard.commit(batch({ effects: [mail(1, { turn: 50 })], effectsClaimed: [1] }))
+    assert.equal((await shard.commit(batch({ effectsCancelled: [{ turn: 50 }] }))).effectsCancelled, 0)
+    const later = await reopenAfterCrash(place)
+    await later.recover(START)
+    assert.equal((await later.commit(batch({ effectsCancelled: [{ turn: 50 }] }))).effectsCancelled, 0)
+    await later.commit(batch({ effectsDelayed: [{ sequence: 1, dueAt: START, detail: undefined }] }))
+    assert.equal((await later.dueEffects('mail', START, 1))[0]?.turn, 50)
+    assert.equal((await later.commit(batch({ effectsCancelled: [{ turn: 50 }] }))).effectsCancelled, 1)
+    assert.deepEqual(await dueSequences(later, START), [])
+  },
+
+  'an effect of a turn outlives the turn, and an effect of a turn that the shard never had is an effect like any other': async (place) => {
+    const shard = await openShard(place)
+    await shard.commit(
+      batch({ created: [account(1)], turns: [turn(50, { isEnded: true })], effects: [mail(1, { turn: 50 }), mail(2, { turn: 7 })] }),
+    )
+    await shard.commit(batch({ turnsKept: [{ actor: 1, keep: 0 }] }))
+    assert.deepEqual(await dueSequences(shard, START), [1, 2])
+    assert.equal((await shard.commit(batch({ effectsCancelled: [{ turn: 50 }, { turn: 7 }] }))).effectsCancelled, 2)
+  },
+
+  'an effect that is cancelled in a batch that is refused is not cancelled': async (place) => {
+    const shard = await openShard(place)
+    await shard.commit(batch({ effects: [mail(1, { turn: 50 }), mail(2, { turn: 50, label: 'reminder' })] }))
+    await refused('BATCH_INVALID', () =>
+      shard.commit(batch({ effectsCancelled: [{ turn: 50 }], effects: [mail(3, { turn: 50 })], deadLetters: [letter(9), letter(9)] })),
+    )
+    assert.deepEqual(await dueSequences(shard, START), [1, 2])
+    assert.equal((await shard.commit(batch({ effectsCancelled: [reminder] }))).effectsCancelled, 1)
+    assert.equal((await shard.commit(batch({ effectsCancelled: [{ turn: 50 }] }))).effectsCancelled, 1)
   },
 
   'an effect cancelled and promised in one batch is promised': async (place) => {

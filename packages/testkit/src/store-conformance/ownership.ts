@@ -1,6 +1,6 @@
 /** One owner at a time; an older one changes nothing any more. */
 import assert from 'node:assert/strict'
-import { START, account, batch, deposit, mail, openShard, outcome, refused, timer } from './scenario.ts'
+import { START, account, batch, deposit, late, mail, openShard, outcome, refused, timer, turn } from './scenario.ts'
 import type { Scenarios } from './scenario.ts'
 
 export const ownershipScenarios: Scenarios = {
@@ -61,6 +61,26 @@ export const ownershipScenarios: Scenarios = {
     assert.equal(await newer.load('account', '2'), undefined)
     const recovery = await newer.recover(START)
     assert.deepEqual([recovery.inbox.length, recovery.nextActorNumber, recovery.committedAt], [1, 2, START])
+  },
+
+  'G8 an older owner neither begins nor ends a turn, saves no frame, and leaves no late result': async (place) => {
+    const directory = await place.open()
+    const older = await directory.open(0)
+    await older.commit(batch({ created: [account(1)], turns: [turn(3)], frames: [{ turn: 3, frame: '"before"' }] }))
+    const newer = await directory.open(0)
+    const before = await newer.load('account', '1')
+    const parts = [
+      { turns: [turn(4)] },
+      { turns: [turn(3, { isEnded: true })], turnsKept: [{ actor: 1, keep: 0 }] },
+      { frames: [{ turn: 3, frame: '"older"' }] },
+      { framesDiscarded: [3] },
+      { lateResults: [late(5)] },
+    ]
+    for (const part of parts) await refused('FENCED', () => older.commit(batch(part)))
+    assert.deepEqual(await newer.load('account', '1'), before)
+    assert.equal((await newer.turnsOf('account', '1', 10)).length, 1)
+    assert.equal((await newer.lateResults(undefined, 10)).length, 0)
+    assert.equal((await newer.recover(START)).nextInboxSequence, 4)
   },
 
   'G8 an older owner deletes no outcomes': async (place) => {
@@ -134,6 +154,8 @@ export const ownershipScenarios: Scenarios = {
     await refused('STORE_UNAVAILABLE', () => shard.commit(batch({})))
     await refused('STORE_UNAVAILABLE', () => shard.recover(START))
     await refused('STORE_UNAVAILABLE', () => shard.dueEffects('mail', START, 1))
+    await refused('STORE_UNAVAILABLE', () => shard.turnsOf('account', '1', 1))
+    await refused('STORE_UNAVAILABLE', () => shard.lateResults(undefined, 1))
     assert.equal((await (await directory.open(0)).load('account', '1'))?.number, 1)
   },
 

@@ -8,11 +8,16 @@ import type {
   DeadLetter,
   Effect,
   InboxCommand,
+  LateResult,
+  LeaseChanged,
   OutboxMessage,
   OutcomeRecorded,
   ShardStore,
   StoreDirectory,
+  StoredLease,
+  StoredTurn,
   TimerSet,
+  TurnChanged,
 } from '@bailiwick/store'
 import assert from 'node:assert/strict'
 
@@ -44,6 +49,15 @@ export function batch(parts: Partial<Batch>): Batch {
     timersSet: [],
     callsOpened: [],
     callsClosed: [],
+    turns: [],
+    frames: [],
+    framesDiscarded: [],
+    turnsKept: [],
+    leases: [],
+    lateResults: [],
+    lateResultsMax: 1_000_000_000,
+    processes: [],
+    processesEnded: [],
     outbox: [],
     delivered: [],
     received: [],
@@ -93,6 +107,32 @@ export function timer(name: string, generation: number, dueAt: number, parts: Pa
   return { actor: 1, name, generation, dueAt, event: `{"type":"${name}"}`, delayMs: 50, everyMs: 0, onRestart: 'deadline', ...parts }
 }
 
+/** A turn of actor 1 that has not ended. */
+export function turn(sequence: number, parts: Partial<TurnChanged> = {}): TurnChanged {
+  return { sequence, actor: 1, command: 'review', isEnded: false, detail: `{"turn":${sequence}}`, ...parts }
+}
+
+/** The same turn as it is read, without a frame. */
+export function storedTurn(sequence: number, parts: Partial<StoredTurn> = {}): StoredTurn {
+  const { command, isEnded, detail } = turn(sequence)
+  return { sequence, command, isEnded, detail, frame: undefined, isFrameDiscarded: false, ...parts }
+}
+
+/** A lease of actor 1. */
+export function lease(name: string, epoch: number, parts: Partial<LeaseChanged> = {}): LeaseChanged {
+  return { actor: 1, name, epoch, detail: `{"holder":"${name}"}`, ...parts }
+}
+
+/** The same lease as it is read. */
+export function storedLease(name: string, epoch: number, detail: string = lease(name, epoch).detail): StoredLease {
+  return { name, epoch, detail }
+}
+
+/** A late result for `account/1`. */
+export function late(sequence: number, parts: Partial<LateResult> = {}): LateResult {
+  return { sequence, type: 'account', key: '1', epoch: 1, detail: `{"late":${sequence}}`, at: START, ...parts }
+}
+
 /** A message to a peer. */
 export function message(peer: number, sequence: number): OutboxMessage {
   return { peer, sequence, message: `{"to":${peer},"number":${sequence}}` }
@@ -109,6 +149,7 @@ export function mail(sequence: number, parts: Partial<Effect> = {}): Effect {
     label: undefined,
     input: `{"mail":${sequence}}`,
     detail: undefined,
+    turn: undefined,
     dueAt: START,
     attempts: 0,
     ...parts,

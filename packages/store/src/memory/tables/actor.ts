@@ -1,17 +1,21 @@
 /**
- * Actors with what belongs to each of them alone: journal and open calls. Their timers are in `timer.ts`.
+ * Actors with what belongs to each of them alone: journal and open calls. Their timers are in `timer.ts`, their turns in
+ * `turn.ts`, their leases in `lease.ts`.
  */
 import { BatchInvalid } from '../../errors.ts'
-import type { ActorChanged, ActorCreated, JournalEntry, JournalTrim, OpenCall, StoredOpenCall, TimerSet } from '../../store.ts'
+import type { ActorChanged, ActorCreated, JournalEntry, JournalTrim, OpenCall, StoredLease, StoredOpenCall, TimerSet } from '../../store.ts'
 import { pair } from '../pair.ts'
 import type { Undo } from '../undo.ts'
+import type { MemoryTurn } from './turn.ts'
 
-/** An actor's row with its journal, timers and open calls. */
+/** An actor's row with its journal, timers, open calls, turns and leases. */
 export interface MemoryActor extends ActorCreated {
   /** Encoded events by sequence, in no particular order. */
   readonly journal: Map<number, string>
   readonly timers: Map<string, TimerSet>
   readonly openCalls: Map<number, OpenCall>
+  readonly turns: Map<number, MemoryTurn>
+  readonly leases: Map<string, StoredLease>
 }
 
 /** The tables `actor`, `journal` and `open_call`. */
@@ -50,6 +54,8 @@ export class MemoryActors {
       journal: new Map(),
       timers: new Map(),
       openCalls: new Map(),
+      turns: new Map(),
+      leases: new Map(),
     })
     this.#numbers.set(name, row.number)
     undo.push(() => {

@@ -19,6 +19,8 @@ export class MemoryEffects {
   readonly #waiting = new Map<string, Ordered<EffectRow>>()
   /** Sequences by type, key and label. */
   readonly #labels = new Map<string, Set<number>>()
+  /** Sequences by turn. */
+  readonly #turns = new Map<number, Set<number>>()
 
   get size(): number {
     return this.#rows.size
@@ -27,7 +29,8 @@ export class MemoryEffects {
   /** Answers how many there were to cancel. */
   cancel(row: EffectCancelled, undo: Undo[]): number {
     let count = 0
-    for (const sequence of this.#labels.get(labelOf(row, row.label)) ?? []) {
+    const meant = 'turn' in row ? this.#turns.get(row.turn) : this.#labels.get(labelOf(row, row.label))
+    for (const sequence of meant ?? []) {
       const effect = this.#rows.get(sequence)
       if (effect === undefined || effect.isClaimed) continue
       this.#replace(effect, undefined, undo)
@@ -90,21 +93,15 @@ export class MemoryEffects {
   #put(row: EffectRow): void {
     this.#rows.set(row.sequence, row)
     if (row.isWaiting) this.#waitingFor(row.name).add(row)
-    if (row.label === undefined) return
-    const label = labelOf(row, row.label)
-    const labelled = this.#labels.get(label)
-    if (labelled === undefined) this.#labels.set(label, new Set([row.sequence]))
-    else labelled.add(row.sequence)
+    if (row.label !== undefined) note(this.#labels, labelOf(row, row.label), row.sequence)
+    if (row.turn !== undefined) note(this.#turns, row.turn, row.sequence)
   }
 
   #take(row: EffectRow): void {
     this.#rows.delete(row.sequence)
     if (row.isWaiting) this.#waitingFor(row.name).remove(row)
-    if (row.label === undefined) return
-    const label = labelOf(row, row.label)
-    const labelled = this.#labels.get(label)
-    labelled?.delete(row.sequence)
-    if (labelled?.size === 0) this.#labels.delete(label)
+    if (row.label !== undefined) forget(this.#labels, labelOf(row, row.label), row.sequence)
+    if (row.turn !== undefined) forget(this.#turns, row.turn, row.sequence)
   }
 
   #waitingFor(name: string): Ordered<EffectRow> {
@@ -116,11 +113,23 @@ export class MemoryEffects {
   }
 }
 
+function note<Name>(sequences: Map<Name, Set<number>>, name: Name, sequence: number): void {
+  const noted = sequences.get(name)
+  if (noted === undefined) sequences.set(name, new Set([sequence]))
+  else noted.add(sequence)
+}
+
+function forget<Name>(sequences: Map<Name, Set<number>>, name: Name, sequence: number): void {
+  const noted = sequences.get(name)
+  noted?.delete(sequence)
+  if (noted?.size === 0) sequences.delete(name)
+}
+
 function labelOf(actor: { readonly type: string; readonly key: string }, label: string): string {
   return pair(pair(actor.type, actor.key), label)
 }
 
 function copyEffect(row: Effect): Effect {
-  const { sequence, name, idempotencyKey, type, key, label, input, detail, dueAt, attempts } = row
-  return { sequence, name, idempotencyKey, type, key, label, input, detail, dueAt, attempts }
+  const { sequence, name, idempotencyKey, type, key, label, input, detail, turn, dueAt, attempts } = row
+  return { sequence, name, idempotencyKey, type, key, label, input, detail, turn, dueAt, attempts }
 }
