@@ -10,6 +10,7 @@ import { oneAsk, urgentBehindBacklog } from './latency.ts'
 import type { Finding } from './measure.ts'
 import { planOf } from './plan.ts'
 import type { Plan } from './plan.ts'
+import { preemption } from './preemption.ts'
 import { activations, memoryPerActor, recovery } from './residents.ts'
 
 type Benchmark = readonly [name: string, measure: (plan: Plan) => Finding | readonly Finding[] | Promise<Finding | readonly Finding[]>]
@@ -27,6 +28,7 @@ function benchmarks(isLarge: boolean): readonly Benchmark[] {
     ['backlog', (plan) => backlog(plan, isLarge ? 1_000_000 : 100_000)],
     ['one durable ask', oneAsk],
     ['urgent behind backlog', urgentBehindBacklog],
+    ['preemption', preemption],
     ['activations', activations],
     ['memory', memoryPerActor],
     ['recovery', (plan) => recovery(plan, isLarge ? 1_000_000 : 100_000)],

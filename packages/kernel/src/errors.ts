@@ -451,6 +451,24 @@ export class StaleEpoch extends BailiwickError {
   }
 }
 
+/** A turn came to its end without a result: `undefined`, `null` or an empty text. What it did stays; nothing says that its work is done. */
+export class TurnEmpty extends BailiwickError {
+  readonly code = 'TURN_EMPTY'
+  readonly retryable = false
+  readonly actor: string
+  readonly command: string
+
+  constructor(actor: string, command: string) {
+    super(`The turn "${command}" of ${actor} came to its end without a result.`)
+    this.actor = actor
+    this.command = command
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, command: this.command }
+  }
+}
+
 /** An attempt of a turn took longer than its `timeoutMs` and was interrupted. What it did before stays. */
 export class TurnTimeout extends BailiwickError {
   readonly code = 'TURN_TIMEOUT'
@@ -537,6 +555,7 @@ export const errorClasses: Readonly<Record<string, (fields: Fields, message: str
   STORE_DAMAGED: (f) => new StoreDamaged(text(f, 'file'), ''),
   STORE_UNAVAILABLE: (f) => new StoreUnavailable(storeFaultOf(f['fault']), ''),
   SYSTEM_CLOSED: (f) => new SystemClosed(f['sent'] === true),
+  TURN_EMPTY: (f) => new TurnEmpty(text(f, 'actor'), text(f, 'command')),
   TURN_TIMEOUT: (f) => new TurnTimeout(text(f, 'actor'), text(f, 'command'), number(f, 'timeoutMs')),
   UNKNOWN_COMMAND: (f) => new UnknownCommand(text(f, 'actor'), text(f, 'command')),
 }

@@ -127,6 +127,7 @@ export {
   SlowConsumer,
   StaleEpoch,
   SystemClosed,
+  TurnEmpty,
   TurnTimeout,
   UnknownCommand,
 } from './errors.ts'

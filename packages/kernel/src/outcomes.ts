@@ -42,6 +42,7 @@ export const outcomeByCode: Readonly<Record<string, Outcome>> = {
   STORE_DAMAGED: 'failed',
   STORE_UNAVAILABLE: 'failed',
   SYSTEM_CLOSED: 'cancelled',
+  TURN_EMPTY: 'empty',
   TURN_TIMEOUT: 'timed-out',
   UNKNOWN_COMMAND: 'rejected',
 }

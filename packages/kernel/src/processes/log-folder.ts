@@ -80,12 +80,12 @@ export class LogFolders {
       const parent = join(this.#root, address)
       for (const name of await foldersIn(parent)) {
         const folder = join(parent, name)
-        if (this.#isClosed || !FOLDER.test(name) || this.#open.has(folder)) continue
+        if (this.#isClosed || !FOLDER.test(name)) continue
         const meta = await readMeta(folder)
         if (meta === undefined) continue
         const now = this.#clock.wall()
         if (meta.endedAt === null) {
-          // Its owner did not see it end. It may have been opened since it was read, so ask again.
+          // It runs, or its owner did not see it end.
           if (!this.#open.has(folder)) writeMeta(folder, { ...meta, endedAt: now })
         } else if (now - meta.endedAt > meta.keepMs) {
           await rm(folder, { recursive: true, force: true })

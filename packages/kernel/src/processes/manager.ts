@@ -65,7 +65,7 @@ export class ProcessManager {
   kill(): void {
     this.#isClosed = true
     this.#logs?.stop()
-    this.#sessions.cancelTimers()
+    this.#sessions.forget()
     for (const process of this.#processes) process.forget()
     this.#processes.clear()
   }

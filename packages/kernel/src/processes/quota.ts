@@ -3,7 +3,7 @@ import type { Piece } from './secrets.ts'
 import { wholeCharacters } from './whole-characters.ts'
 
 /** Bytes of a limit that are kept back, for the notice that the rest is missing. */
-export const NOTICE_BYTES = 128
+const NOTICE_BYTES = 128
 
 /** Lets through what fits, whole characters only. After the first that does not fit nothing more gets through. */
 export class Quota {

@@ -114,9 +114,10 @@ export class Sessions {
     for (const session of this.#sessions.values()) if (session.address === address) void session.process.kill('cancelled')
   }
 
-  /** Waits for nothing any more. */
-  cancelTimers(): void {
+  /** Has nothing to do with any of them any more. */
+  forget(): void {
     for (const session of this.#sessions.values()) session.cancelTimers()
+    this.#sessions.clear()
   }
 
   async #open(

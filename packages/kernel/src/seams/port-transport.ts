@@ -17,8 +17,8 @@ export interface TransportPorts {
 
 /** Wraps one side. */
 export function portTransport({ port, urgent, sent }: TransportPorts): Transport {
-  const count = new Int32Array(sent)
-  let taken = 0
+  const count = new BigInt64Array(sent)
+  let taken = 0n
   return {
     send: (text, isUrgent = false) => {
       if (!isUrgent) {
@@ -26,18 +26,18 @@ export function portTransport({ port, urgent, sent }: TransportPorts): Transport
         return
       }
       urgent.postMessage(text)
-      Atomics.add(count, 0, 1)
+      Atomics.add(count, 0, 1n)
     },
     poll: () => textOf(receiveMessageOnPort(port)?.message),
     pollUrgent: () => {
       if (Atomics.load(count, 0) === taken) return undefined
       const text = textOf(receiveMessageOnPort(urgent)?.message)
-      if (text !== undefined) taken = (taken + 1) | 0
+      if (text !== undefined) taken += 1n
       return text
     },
     onText: (listener) => {
       urgent.on('message', (message: unknown) => {
-        taken = (taken + 1) | 0
+        taken += 1n
         const text = textOf(message)
         if (text !== undefined) listener(text)
       })

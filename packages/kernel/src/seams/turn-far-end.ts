@@ -5,7 +5,7 @@ import { decodeError, encodeError, StaleEpoch } from '../errors.ts'
 import { FarProcess, FarSession } from './turn-far-process.ts'
 import type { FarLink } from './turn-far-process.ts'
 import { nameOfActor, pack, PROGRESS_MAX, unpack } from './turn-messages.ts'
-import type { FarCall, FromTurn, Packed, StartedProcess, ToTurn, TurnControl, TurnOutcome, TurnStart } from './turn-messages.ts'
+import type { FarCall, FromTurn, Packed, StartedProcess, ToTurn, TurnControl, TurnEnd, TurnStart } from './turn-messages.ts'
 
 /** Something that was asked for and is not answered. */
 interface Pending {
@@ -42,7 +42,8 @@ export class TurnFarEnd implements FarLink {
       else this.#finish({ tag: 'returned', value: pack(await run(this.#context()), 'the result', this.#start) })
     } catch (error) {
       const { signal } = this.#aborter
-      this.#finish(signal.aborted && error === signal.reason ? { tag: 'threw-reason' } : { tag: 'threw', error: encodeError(error) })
+      if (signal.aborted && error === signal.reason) this.#finish({ tag: 'threw-reason' })
+      else this.#finish({ tag: 'threw', error: encodeError(error), isRetryable: isRetryable(error) })
     }
   }
 
@@ -174,7 +175,7 @@ export class TurnFarEnd implements FarLink {
     }
   }
 
-  #finish(outcome: TurnOutcome): void {
+  #finish(outcome: TurnEnd): void {
     this.#sendHeld(this.#held.length)
     this.tell(outcome)
     this.#isOver = true
@@ -188,4 +189,8 @@ export class TurnFarEnd implements FarLink {
   #stale(operation: string): StaleEpoch {
     return new StaleEpoch(`${operation} of ${nameOfActor(this.#start.type, this.#start.key)}`, this.#start.epoch, 0)
   }
+}
+
+function isRetryable(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === true
 }

@@ -40,9 +40,10 @@ export type FarCall =
   | { readonly tag: 'stop'; readonly process: number }
 
 /** The last word of the far end. Whatever comes after it is dropped. */
-export type TurnOutcome =
+export type TurnEnd =
   | { readonly tag: 'returned'; readonly value: Packed }
-  | { readonly tag: 'threw'; readonly error: EncodedError }
+  /** Any error may say that it is worth another attempt, which only those of our own keep as they cross. */
+  | { readonly tag: 'threw'; readonly error: EncodedError; readonly isRetryable: boolean }
   /** It threw the reason of its signal, which this end still has. */
   | { readonly tag: 'threw-reason' }
   /** It was interrupted before it began, and has not begun. */
@@ -52,7 +53,7 @@ export type TurnOutcome =
 
 /** From the far end to the shard. */
 export type FromTurn =
-  | TurnOutcome
+  | TurnEnd
   | { readonly tag: 'ask'; readonly id: number; readonly call: FarCall }
   | { readonly tag: 'progress'; readonly value: Packed }
   | { readonly tag: 'end-input'; readonly process: number }
@@ -92,6 +93,12 @@ export interface StartedProcess {
   /** Only of a session. */
   readonly id?: string
   readonly isFresh?: boolean
+}
+
+/** Whether a message is the last word of the far end. */
+export function isTurnEnd(message: FromTurn): message is TurnEnd {
+  const { tag } = message
+  return tag === 'returned' || tag === 'threw' || tag === 'threw-reason' || tag === 'dropped' || tag === 'lost'
 }
 
 /** How many messages of progress may be on their way, and how many more wait to be sent. */

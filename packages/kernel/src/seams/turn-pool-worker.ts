@@ -2,7 +2,6 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it refuses an old Node.js before anything else is loaded.
 import '../node-version.ts'
 import type { MessagePort } from 'node:worker_threads'
-import type { AnyCommand } from '../definition/define-actor.ts'
 import type { AnyTurnContext } from '../definition/turn-context.ts'
 import { UnknownCommand } from '../errors.ts'
 import { findActor } from './load-definitions.ts'
@@ -19,9 +18,6 @@ export interface TurnTask {
   readonly control: SharedArrayBuffer
 }
 
-/** A command that may be a turn. */
-type TurnCommand = AnyCommand & { readonly run?: ((context: AnyTurnContext) => unknown) | undefined }
-
 /** Runs a turn to its end and reports it through the port. Never rejects. The pool knows it by its name. */
 export async function runTurn({ start, port, control }: TurnTask): Promise<void> {
   const end = new TurnFarEnd(start, new TurnControl(control), (message) => port.postMessage(message))
@@ -34,7 +30,7 @@ export async function runTurn({ start, port, control }: TurnTask): Promise<void>
 /** The only place that takes a turn's function out of its definition. */
 async function findRun({ type, key, module, command }: TurnStart): Promise<(context: AnyTurnContext) => unknown> {
   const definition = await findActor(type, module)
-  const found = definition.commands.get(command) as TurnCommand | undefined
-  if (found?.run === undefined) throw new UnknownCommand(nameOfActor(type, key), command)
-  return found.run
+  const turn = definition.commands.get(command)?.turn
+  if (turn === undefined) throw new UnknownCommand(nameOfActor(type, key), command)
+  return turn.run
 }

@@ -16,7 +16,7 @@ import type { Piscina } from 'piscina'
 import type { AnyTurnContext } from '../definition/turn-context.ts'
 import { messageOf, ProcessLost } from '../errors.ts'
 import type { TurnPlace } from './seams.ts'
-import { nameOfActor, TurnControl } from './turn-messages.ts'
+import { isTurnEnd, nameOfActor, TurnControl } from './turn-messages.ts'
 import type { FromTurn, ToTurn } from './turn-messages.ts'
 import type { TurnTask } from './turn-pool-worker.ts'
 import { TurnShardEnd } from './turn-shard-end.ts'
@@ -196,7 +196,7 @@ class PoolTurn {
   }
 
   #take(message: FromTurn): void {
-    if (message.tag === 'returned' || message.tag === 'threw' || message.tag === 'threw-reason') this.#isForced = false
+    if (isTurnEnd(message) && message.tag !== 'dropped') this.#isForced = false
     this.end.take(message)
   }
 

@@ -9,7 +9,7 @@ import '../node-version.ts'
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { messageOf } from '../errors.ts'
-import { TurnControl } from './turn-messages.ts'
+import { isTurnEnd, TurnControl } from './turn-messages.ts'
 import type { FromTurn, ToTurnProcess, TurnStart } from './turn-messages.ts'
 import type { TurnTask } from './turn-pool-worker.ts'
 
@@ -18,21 +18,18 @@ const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './turn-process-thread.t
 
 const control = new TurnControl()
 let toThread: MessagePort | undefined
-let thread: Worker | undefined
+let isThreadGone = false
+let mayLeave = false
 let isOver = false
 
 function report(message: FromTurn): void {
   if (isOver) return
-  if (isOutcome(message)) {
+  if (isTurnEnd(message)) {
     isOver = true
     // The parent asks it to leave from now on, and it does so once everything that it has printed is out.
     process.on('SIGTERM', () => undefined)
   }
   process.send?.(message)
-}
-
-function isOutcome({ tag }: FromTurn): boolean {
-  return tag === 'returned' || tag === 'threw' || tag === 'threw-reason' || tag === 'dropped' || tag === 'lost'
 }
 
 function startThread(start: TurnStart): void {
@@ -51,14 +48,17 @@ function startThread(start: TurnStart): void {
       report(next.message as FromTurn) // Posted by the far end.
     }
     report({ tag: 'lost', reason: reason === '' ? `it exited with code ${code}` : reason })
+    isThreadGone = true
+    leave()
   })
-  thread = worker
 }
 
-async function leave(): Promise<void> {
-  toThread?.close()
-  await thread?.terminate()
-  process.disconnect?.()
+/**
+ * Lets go of the parent once the thread has ended, which it does by itself after its turn: then nothing keeps this process,
+ * but what it has still to print. If the thread does not end, the parent ends both.
+ */
+function leave(): void {
+  if (mayLeave && isThreadGone) process.disconnect?.()
 }
 
 process.on('message', (message: ToTurnProcess) => {
@@ -67,7 +67,8 @@ process.on('message', (message: ToTurnProcess) => {
       startThread(message.start)
       break
     case 'over':
-      void leave()
+      mayLeave = true
+      leave()
       break
     default:
       if (control.note(message)) report({ tag: 'dropped' })
@@ -75,8 +76,7 @@ process.on('message', (message: ToTurnProcess) => {
   }
 })
 
-// The parent is gone, or wants nothing any more.
 process.on('disconnect', () => {
-  // Whatever the turn has left must not keep it.
-  process.exit()
+  // The parent is gone: nobody wants to hear of the turn any more.
+  if (!mayLeave) process.exit()
 })

@@ -3,7 +3,7 @@ import type { JsonValue, ProcessResult } from '../definition/process.ts'
 import type { AnyTurnContext } from '../definition/turn-context.ts'
 import { messageOf, ProcessLost } from '../errors.ts'
 import type { Fork, ForkedProcess, TurnPlace } from './seams.ts'
-import { nameOfActor } from './turn-messages.ts'
+import { isTurnEnd, nameOfActor } from './turn-messages.ts'
 import type { FromTurn, ToTurn, ToTurnProcess } from './turn-messages.ts'
 import { TurnShardEnd } from './turn-shard-end.ts'
 
@@ -79,11 +79,10 @@ class ProcessTurn {
 
   #take(message: unknown): void {
     if (!isFromTurn(message)) return
+    // From here on the process leaves by itself, when everything that it has printed is out.
+    if (isTurnEnd(message) && message.tag !== 'dropped') this.#hasReported = true
     if (message.tag === 'lost') this.#lost(message.reason)
-    else {
-      this.#hasReported ||= message.tag === 'returned' || message.tag === 'threw' || message.tag === 'threw-reason'
-      this.end.take(message)
-    }
+    else this.end.take(message)
   }
 
   #lost(reason: string): void {

@@ -81,7 +81,7 @@ export class TurnShardEnd {
         if (this.#close()) this.#resolve(unpack(message.value))
         break
       case 'threw':
-        this.fail(decodeError(message.error))
+        this.fail(message.isRetryable ? Object.assign(decodeError(message.error), { retryable: true }) : decodeError(message.error))
         break
       case 'threw-reason':
       case 'dropped':

@@ -63,6 +63,19 @@ interface CallChange {
   readonly isNew: boolean
 }
 
+/** A turn that is written with the batch, as it stands then. */
+interface TurnTouched {
+  readonly actor: number
+  readonly record: TurnRecord
+}
+
+/** The lease under which an actor's turns run. */
+interface SessionState {
+  readonly epoch: number
+  /** Number of the turn that runs. */
+  readonly holder: number | null
+}
+
 /** A stretch of running that begins once its batch is committed. */
 export interface TurnStart {
   readonly cell: Cell
@@ -161,13 +174,13 @@ export class OpenBatch implements Batch {
   /** Wishes to read timers, answered after the commit. */
   readonly timerReads: Waiting[] = []
   /** Turns that it changes, by number. */
-  readonly turnsTouched: Map<number, { readonly actor: number; readonly record: TurnRecord }> = new Map()
+  readonly turnsTouched: Map<number, TurnTouched> = new Map<number, TurnTouched>()
   /** Checkpoints, by turn: the last one counts. */
   readonly framesSaved: Map<number, string> = new Map<number, string>()
   /** Turns whose frame no longer counts. */
   readonly framesGone: Set<number> = new Set<number>()
   /** Sessions that it changes, by actor. */
-  readonly sessions: Map<number, { readonly epoch: number; readonly holder: number | null }> = new Map()
+  readonly sessions: Map<number, SessionState> = new Map<number, SessionState>()
   /** Other leases that it changes, by actor and name. */
   readonly leasesTouched: Map<string, LeaseChanged> = new Map<string, LeaseChanged>()
   /** Actors of which a turn ends, and how many ended ones they keep. */

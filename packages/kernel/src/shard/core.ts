@@ -73,8 +73,11 @@ export class ShardCore {
   readonly report: (error: unknown) => void
   readonly residents: Residents
   readonly ready: ReadyQueue = new ReadyQueue()
-  /** Commands that interrupt a turn: their actors are served before all others, until they have been. */
-  readonly express: Waiting[] = []
+  /**
+   * Actors that are served before all others, and whose batch is then committed at once: somebody waits for a session. With
+   * the command that interrupts a turn, until it has been served; without one for what comes from inside.
+   */
+  readonly express: { readonly cell: Cell; readonly waiting: Waiting | undefined }[] = []
   readonly waiting: WaitingList = new WaitingList()
   readonly timers: TimersPart
   readonly schedule: SchedulePart

@@ -11,7 +11,7 @@
  * | its time is over | – | freed, as above | – |
  */
 import { InvalidInput, MailboxFull, StaleEpoch } from '../errors.ts'
-import type { EventLike, Hosted } from '../hosting/host.ts'
+import type { Hosted } from '../hosting/host.ts'
 import type { Control } from '../protocol/control.ts'
 import { answer, refuse } from './answers.ts'
 import { NOBODY } from './calls.ts'
@@ -161,7 +161,7 @@ function save(core: ShardCore, cell: Cell, lease: Lease): void {
 
 function say(core: ShardCore, cell: Cell, hosted: Hosted, type: string, fields: object): void {
   try {
-    serveStep(core, cell, hosted, { ...fields, type } as EventLike, NOBODY)
+    serveStep(core, cell, hosted, { ...fields, type }, NOBODY)
   } catch (error) {
     core.count(Gauge.failed)
     core.report(error)

@@ -87,7 +87,7 @@ export function enqueue(core: ShardCore, waiting: Waiting): void {
   core.ready.add(cell)
   nameWaiting(waiting)
   // Somebody is to be interrupted: that goes before everything that waits on the shard.
-  if (cell.session?.holder !== undefined && preemptOf(waiting) !== 'none') core.express.push(waiting)
+  if (cell.session?.holder !== undefined && preemptOf(waiting) !== 'none') core.express.push({ cell, waiting })
   core.wake()
 }
 

@@ -10,7 +10,6 @@
  * in memory, and the shard tries again after a pause. If it fails for good (`Fenced`, `StoreDamaged`, an I/O error), it stops:
  * everything that waits and everything that comes is answered with that error.
  */
-import { randomUUID } from 'node:crypto'
 import { Fenced, StoreUnavailable } from '@bailiwick/store'
 import type { Answer, CommitReport, ShardStore, StoredActor, StoredOutcome } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
@@ -68,6 +67,8 @@ const TEXTS_MAX = 64
 /** How many things are served for one actor before a command of it that interrupts a turn. */
 const EXPRESS_MAX = 256
 const BATCH_MS_WITH_TURNS = 0.5
+/** How many others are served, if they wait, between two batches that only hand sessions over. */
+const OTHERS_SHARE = 32
 const CLOSE_GRACE_MS = 2_000
 
 /** What a shard is made of. */
@@ -119,6 +120,8 @@ export class Shard implements HostEvents<Cell> {
   #isPumping = false
   #isScheduled = false
   #pauseMs = 0
+  /** The last batch was committed for the sake of a session. */
+  #wasExpress = false
   #closeCall = 0
   /** The asks that have led to the children that are being started. */
   #startedBy: readonly ChainLink[] = NOBODY.chain
@@ -160,7 +163,7 @@ export class Shard implements HostEvents<Cell> {
       children: parts.children,
       journal: new ProcessNotes(this.#core),
       logFolder: parts.logFolder,
-      newMarker: randomUUID,
+      newMarker: () => markerOf(this.#core),
       report: parts.report,
     })
     this.#transport = parts.transport
@@ -190,7 +193,7 @@ export class Shard implements HostEvents<Cell> {
     this.#every('idle', sweepMsOf(core.kinds), () => this.#passivateIdle())
     this.#every('expire', EXPIRE_EVERY_MS, () => void this.#expireOutcomes())
     this.#transport.onText((text) => this.#receive(text))
-    core.publishGauges()
+    this.#publish()
     this.#wake()
   }
 
@@ -380,24 +383,28 @@ export class Shard implements HostEvents<Cell> {
     const until = clock.elapsed() + (core.turns.running > 0 ? Math.min(limits.batchMs, BATCH_MS_WITH_TURNS) : limits.batchMs)
     for (let count = 1; batch.commands < limits.batchCommands; count += 1) {
       this.#pollUrgent()
-      // A signal waits for the commit of its intent, and nothing else.
-      if (this.#serveExpress()) return
+      // A signal waits for the commit of its intent, and nothing else. Between two such commits the others get their share.
+      const isOthersTurn = this.#wasExpress && count <= OTHERS_SHARE && !core.ready.isEmpty
+      if (!isOthersTurn && this.#serveExpress()) {
+        this.#wasExpress = true
+        return
+      }
       const cell = core.ready.shift()
-      if (cell === undefined) return
+      if (cell === undefined) break
       this.#serve(cell)
-      if (count % CLOCK_EVERY === 0 && clock.elapsed() > until) return
+      if (count % CLOCK_EVERY === 0 && clock.elapsed() > until) break
     }
+    this.#wasExpress = false
   }
 
   /** Serves the commands that interrupt turns, whatever else waits. Answers whether there were any. */
   #serveExpress(): boolean {
     const { express } = this.#core
     if (express.length === 0) return false
-    for (const waiting of express.splice(0)) {
+    for (const { cell, waiting } of express.splice(0)) {
       // What is before it in its own lane goes first.
-      for (let count = 0; count < EXPRESS_MAX && !waiting.isServed && !waiting.isWithdrawn && !waiting.cell.isWaiting; count += 1) {
-        this.#serve(waiting.cell)
-      }
+      const isLeft = (): boolean => (waiting === undefined ? (cell.internals?.size ?? 0) > 0 : !waiting.isServed && !waiting.isWithdrawn)
+      for (let count = 0; count < EXPRESS_MAX && isLeft() && !cell.isWaiting; count += 1) this.#serve(cell)
     }
     return true
   }
@@ -651,7 +658,7 @@ export class Shard implements HostEvents<Cell> {
     for (const { done } of batch.processNotes) done(undefined)
     this.#settleCounts(batch, report)
     // Whoever has an answer sees its trace in the counters.
-    core.publishGauges()
+    this.#publish()
     this.#send(batch.answers)
     this.#send(batch.volatileAnswers)
     this.#release(batch, () => true)
@@ -666,7 +673,7 @@ export class Shard implements HostEvents<Cell> {
     this.#takePosted()
     if (batch.hasWrites) this.#measure(batch.commands, core.clock.elapsed() - startedAt)
     this.#passivateSpare()
-    core.publishGauges()
+    this.#publish()
   }
 
   /** Keeps the counts of what the store holds in step with what was committed. */
@@ -738,7 +745,7 @@ export class Shard implements HostEvents<Cell> {
     if (isPassing(error)) this.#pause()
     else this.#stop(error)
     this.#takePosted()
-    core.publishGauges()
+    this.#publish()
   }
 
   /** Waits before the next try to commit, longer each time. */
@@ -825,7 +832,7 @@ export class Shard implements HostEvents<Cell> {
     if (this.#isCommitting || this.#isPumping) return
     const now = this.#core.clock.elapsed()
     for (const cell of this.#core.residents.idle(now, PASSIVATE_LIMIT)) this.#passivate(cell)
-    this.#core.publishGauges()
+    this.#publish()
   }
 
   #passivateSpare(): void {
@@ -849,6 +856,12 @@ export class Shard implements HostEvents<Cell> {
       // Expired records are never answered, so this only delays the freeing of space; a commit will meet the same fault.
       this.#core.report(error)
     }
+  }
+
+  #publish(): void {
+    const core = this.#core
+    core.publishGauges()
+    core.gauges[Gauge.processes] = this.#processes.running
   }
 
   #measure(commands: number, commitMs: number): void {
@@ -893,6 +906,11 @@ export class Shard implements HostEvents<Cell> {
  */
 function isPassing(error: Error): boolean {
   return error instanceof StoreUnavailable ? error.fault !== 'io' : error instanceof NotSerializable
+}
+
+/** What tells a process of this shard from all others on the machine, of all times. */
+function markerOf({ index, store, clock, random }: ShardCore): string {
+  return [index, store.epoch, clock.wall(), Math.floor(random() * Number.MAX_SAFE_INTEGER)].map((part) => part.toString(36)).join('-')
 }
 
 /** Looks the key and the names of a command up. */

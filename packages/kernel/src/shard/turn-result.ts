@@ -1,6 +1,6 @@
 /** What the value means that a turn's `run` returned. */
 import { checkValue } from '../definition/input.ts'
-import { CommandFailed, messageOf } from '../errors.ts'
+import { CommandFailed, messageOf, TurnEmpty } from '../errors.ts'
 import type { Cell } from './cell.ts'
 
 /** How a turn that was not interrupted has ended. */
@@ -9,7 +9,7 @@ export type TurnEnd = { readonly outcome: 'ok'; readonly value: unknown } | { re
 /** Checks a result. An empty one is no result: nothing says that the work is done. */
 export function checkResult(cell: Cell, command: string, value: unknown): TurnEnd {
   if (value === undefined || value === null || value === '') {
-    return { outcome: 'empty', error: new CommandFailed(cell.address, command, 'it came to its end without a result') }
+    return { outcome: 'empty', error: new TurnEmpty(cell.address, command) }
   }
   const { type, commands } = cell.kind.definition
   try {

@@ -131,7 +131,7 @@ export class TurnRuns implements TurnsPart {
   /** Ends every run at once. Nothing of them is stored. */
   kill(): void {
     this.#isClosing = true
-    for (const run of [...this.#runs.values()]) this.force(run.id, run.epoch)
+    for (const run of this.#runs.values()) this.force(run.id, run.epoch)
   }
 
   #start({ cell, record, call }: TurnStart, batch: OpenBatch): void {
@@ -220,7 +220,10 @@ export class TurnRuns implements TurnsPart {
 
   /** A loop that never yields gives the shard its turn here: what is urgent is taken in and committed before the answer. */
   #isInterrupted(run: Run): boolean {
-    if (run.definition.on === 'shard' && !run.signal.signal.aborted && !run.over.signal.aborted) this.#parts.listen()
+    if (run.definition.on === 'shard' && !run.signal.signal.aborted && !run.over.signal.aborted) {
+      this.#sendProgress()
+      this.#parts.listen()
+    }
     return run.signal.signal.aborted || run.over.signal.aborted
   }
 
@@ -272,8 +275,12 @@ export class TurnRuns implements TurnsPart {
     this.#isSending = true
     queueMicrotask(() => {
       this.#isSending = false
-      this.#parts.send(this.#progress.splice(0))
+      this.#sendProgress()
     })
+  }
+
+  #sendProgress(): void {
+    if (this.#progress.length > 0) this.#parts.send(this.#progress.splice(0))
   }
 
   #report(cell: Cell, news: TurnNews): void {
@@ -282,6 +289,8 @@ export class TurnRuns implements TurnsPart {
     const here = core.cellOf(cell.kind, cell.key)
     here.pushInternal({ tag: 'turn', news })
     core.ready.add(here)
+    // A checkpoint waits like everything else; for the end of a stretch somebody else may wait.
+    if (news.kind !== 'checkpoint') core.express.push({ cell: here, waiting: undefined })
     core.wake()
   }
 

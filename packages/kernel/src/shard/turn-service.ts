@@ -16,7 +16,7 @@
 import { decodeKey } from '../definition/key.ts'
 import type { TurnOutcome } from '../definition/turn.ts'
 import type { TurnCause } from '../definition/turn-context.ts'
-import { CommandRejected, messageOf, ReplyOverdue, ShardCrashed, StaleEpoch, TurnTimeout } from '../errors.ts'
+import { CommandFailed, CommandRejected, messageOf, ReplyOverdue, ShardCrashed, StaleEpoch, TurnTimeout } from '../errors.ts'
 import type { EventLike, Hosted } from '../hosting/host.ts'
 import type { Outcome } from '../outcomes.ts'
 import { answer } from './answers.ts'
@@ -62,7 +62,8 @@ function accept(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): 
   if (waiting.tag === 'ask')
     awaitReply(core, call.sequence, { call: waiting.call, cell, waiting: undefined, isFollowed: detail?.isFollowed === true })
   else answer(core, cell, waiting.call, undefined)
-  const session = (cell.session ??= new Session(0))
+  cell.session ??= new Session(0)
+  const { session } = cell
   const record: TurnRecord = {
     id: call.sequence,
     command: name,
@@ -91,7 +92,11 @@ function isTaken(cell: Cell, { snapshot }: Hosted, { command, input }: Waiting):
   if (snapshot.status !== 'active') return false
   const { when } = command.turn
   const state = { context: snapshot.context, value: snapshot.value, snapshot, input: input ?? {}, key: decodeKey(cell.key) }
-  return when === undefined || when(state as never) // Its argument is typed by the logic, which this snapshot is of.
+  try {
+    return when === undefined || when(state as never) // Its argument is typed by the logic, which this snapshot is of.
+  } catch (error) {
+    throw new CommandFailed(cell.address, command.name, messageOf(error), { cause: error })
+  }
 }
 
 /** Handles news of a turn. */

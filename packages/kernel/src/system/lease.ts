@@ -47,6 +47,7 @@ const TTL_MS = 30_000
 const MARGIN = 0.05
 const ANSWER_MS = 30_000
 const NAME_MAX = 200
+const RENEWALS: ReadonlySet<string> = new Set(['auto', 'manual'])
 
 /** Checks the name of a lease. Throws `InvalidInput`. */
 export function checkLeaseName(operation: string, name: unknown): string {
@@ -75,7 +76,7 @@ export class LeaseRef {
     const ttlMs = checkMs(operation, 'ttlMs', options.ttlMs ?? TTL_MS, 1)
     const waitMs = checkMs(operation, 'waitMs', options.waitMs ?? 0, 0)
     const { signal, renewal = 'manual' } = options
-    if (renewal !== 'auto' && renewal !== 'manual') throw new InvalidInput(operation, 'renewal', 'must be "auto" or "manual"')
+    if (!RENEWALS.has(renewal)) throw new InvalidInput(operation, 'renewal', 'must be "auto" or "manual"')
     const limits = { timeoutMs: waitMs + ANSWER_MS, ...(signal === undefined ? {} : { signal }) }
     const askedAt = clock().elapsed()
     const answer = (await control({ kind: 'acquire', name, owner, ttlMs, waitMs }, limits)) as LeaseAnswer // Written by the shard.

@@ -62,7 +62,7 @@ describe.each(['pool', 'process'] as const)('a turn on %s', (on) => {
     await rounds(1_000)
     expect(here.progress).toEqual(['looping'])
     here.aborter.abort(INTERRUPTION)
-    expect(await turn).toEqual({ hasLooped: true, isSignalAborted: false })
+    expect(await turn).toEqual({ isSignalAborted: false })
   })
 
   test('gets the reason of its interruption with its signal', async () => {
@@ -134,6 +134,8 @@ describe.each(['pool', 'process'] as const)('a turn on %s', (on) => {
     expect(lost).toBeInstanceOf(ProcessLost)
     expect(lost).toMatchObject({ what: 'compiler', retryable: true })
     expect(await failure('throwsOther')).toMatchObject({ name: 'ENOENT', message: 'no such file', cause: { message: 'the disk' } })
+    expect(await failure('throwsOther')).not.toHaveProperty('retryable')
+    expect(await failure('throwsRetryable')).toMatchObject({ message: 'busy', retryable: true })
   })
 
   test('fails if its value cannot be carried, and says where it is', async () => {

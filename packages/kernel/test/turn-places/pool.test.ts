@@ -140,6 +140,22 @@ describe('turns on the pool', () => {
     expect([first.frames, second.frames, second.progress, third.frames, third.progress]).toEqual([[], [], [], [], []])
   })
 
+  test('whose thread dies once they are over concern nobody', async () => {
+    expect(await run('throwsAfterwards')).toBeUndefined()
+    await until(() => threads.running() === 0)
+    expect(await run('nothing')).toBeUndefined()
+  })
+
+  test('that are killed just before the places are closed are gone when those are', async () => {
+    const here = scene()
+    const turn = failure('forever', here)
+    await here.begun
+    here.kill.abort(new Error('ended by force'))
+    await turn
+    await places.close()
+    expect(threads.running()).toBe(0)
+  })
+
   test('run at the same time on as many threads as there may be, and on no more', async () => {
     const two = nodeTurnPlaces({ poolThreads: 2 })
     const scenes = [scene(), scene(), scene()]

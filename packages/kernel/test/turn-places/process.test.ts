@@ -1,8 +1,9 @@
 /** What holds for turns in processes of their own only. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { ProcessResult } from '../../src/definition/process.ts'
 import { nodeTurnPlaces } from '../../src/seams/node-turn-places.ts'
 import type { Fork, TurnPlaces } from '../../src/seams/seams.ts'
-import { INTERRUPTION, placeOn, scene, testFork, until } from './scene.ts'
+import { INTERRUPTION, placeOn, resultOf, rounds, scene, testFork, until } from './scene.ts'
 import type { ForkedChildren, Scene } from './scene.ts'
 
 describe('turns in processes', () => {
@@ -44,6 +45,7 @@ describe('turns in processes', () => {
     await children.gone()
     expect(children.output()).toContain('a complaint')
     expect(children.output().match(/printed \d+/g)).toEqual(Array.from({ length: 50 }, (_, index) => `printed ${index}`))
+    expect(children.output().match(/last words \d+/g)).toEqual(Array.from({ length: 2_000 }, (_, index) => `last words ${index}`))
   })
 
   test('in a loop that never looks: 100 ms after the kill the process is gone', async () => {
@@ -107,5 +109,33 @@ describe('turns in processes', () => {
     start(undefined)
     await places.close()
     expect(children.pids.map(isAlive)).toEqual([false])
+  })
+
+  test('have no effect after they were ended, whatever they still say', async () => {
+    const here = scene()
+    const { promise: exited, resolve: exit } = Promise.withResolvers<ProcessResult>()
+    let say: (message: unknown) => void = () => undefined
+    const posted: unknown[] = []
+    const fork: Fork = async (_module, onMessage) => {
+      say = onMessage
+      const kill = async (): Promise<ProcessResult> => {
+        exit(resultOf())
+        return await exited
+      }
+      return { pid: 1, exited, post: (message) => posted.push(message), stop: kill, kill }
+    }
+    const turn = failure('nothing', here, fork)
+    await until(() => posted.length === 1)
+    say({ tag: 'progress', value: '"early"' })
+    here.kill.abort(new Error('ended by force'))
+    expect(await turn).toMatchObject({ message: 'ended by force' })
+    say({ tag: 'progress', value: '"late"' })
+    say({ tag: 'ask', id: 1, call: { tag: 'checkpoint', frame: '"late"' } })
+    say({ tag: 'returned', value: '"late"' })
+    here.aborter.abort(INTERRUPTION)
+    await rounds(5)
+    expect(here.progress).toEqual(['early'])
+    expect(here.frames).toEqual([])
+    expect(posted).toMatchObject([{ tag: 'start' }])
   })
 })

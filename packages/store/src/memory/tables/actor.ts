@@ -3,10 +3,24 @@
  * `turn.ts`, their leases in `lease.ts`.
  */
 import { BatchInvalid } from '../../errors.ts'
-import type { ActorChanged, ActorCreated, JournalEntry, JournalTrim, OpenCall, StoredLease, StoredOpenCall, TimerSet } from '../../store.ts'
+import type {
+  ActorChanged,
+  ActorCreated,
+  JournalEntry,
+  JournalTrim,
+  OpenCall,
+  StoredLease,
+  StoredOpenCall,
+  StoredTurn,
+  TimerSet,
+} from '../../store.ts'
 import { pair } from '../pair.ts'
 import type { Undo } from '../undo.ts'
-import type { MemoryTurn } from './turn.ts'
+
+/** A turn with its frame. */
+export interface MemoryTurn extends StoredTurn {
+  readonly actor: number
+}
 
 /** An actor's row with its journal, timers, open calls, turns and leases. */
 export interface MemoryActor extends ActorCreated {

@@ -4,12 +4,7 @@
 import { BatchInvalid } from '../../errors.ts'
 import type { FrameSaved, StoredTurn, TurnChanged, TurnsKept } from '../../store.ts'
 import type { Undo } from '../undo.ts'
-import type { MemoryActor, MemoryActors } from './actor.ts'
-
-/** A turn with its frame. */
-export interface MemoryTurn extends StoredTurn {
-  readonly actor: number
-}
+import type { MemoryActor, MemoryActors, MemoryTurn } from './actor.ts'
 
 /** The tables `turn` and `frame`. */
 export class MemoryTurns {
