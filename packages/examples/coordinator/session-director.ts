@@ -99,12 +99,14 @@ export interface DirectorOptions {
 
 /** Sends the work of one repository, one piece after the other. */
 export class Director {
+  readonly ref: RefOf<typeof session>
   readonly name: string
   readonly sent: Sent[] = []
   readonly #options: DirectorOptions
   readonly #left: Assigned[]
 
   constructor(options: DirectorOptions) {
+    this.ref = options.ref
     this.name = options.name
     this.#options = options
     this.#left = [...options.work]
@@ -121,8 +123,8 @@ export class Director {
   }
 
   /** Sends several pieces of this kind at once. */
-  burst(command: SessionWork['command'], count: number): readonly Sent[] {
-    return Array.from({ length: count }, () => this.send(command))
+  burst(command: SessionWork['command'], count: number): void {
+    for (let left = count; left > 0; left -= 1) this.send(command)
   }
 
   /** Waits until all that was sent has come to its end. */
@@ -131,7 +133,8 @@ export class Director {
   }
 
   async #ask({ delivery, work }: Assigned, provider: ProviderOptions | undefined, onProgress: (value: unknown) => void): Promise<Ending> {
-    const { name, postTo, ref } = this.#options
+    const { name, ref } = this
+    const { postTo } = this.#options
     const options = { idempotencyKey: [name, delivery], onProgress }
     const assigned = { delivery: `${name}/${delivery}`, provider: { chunkMs: 10, ...provider } }
     switch (work.command) {

@@ -45,13 +45,16 @@ export interface SessionReport {
 }
 
 /** Waits until all that a director has sent has come to its end and every reply is posted, and says what became of it. */
-export async function reportOn(ref: RefOf<typeof session>, { name, sent }: Director): Promise<SessionReport> {
+export async function reportOn({ ref, name, sent }: Director): Promise<SessionReport> {
   const endings = await Promise.all(sent.map(async ({ command, answer }) => `${command} ${(await answer).outcome}`))
   const mine = await postedTasks(ref, name)
   const [turns, late] = await Promise.all([ref.turns({ limit: 200 }), ref.lateResults()])
   // Turns of earlier work of the same actor have smaller numbers.
   const first = Math.min(...mine.map(({ turn }) => turn))
-  const held = heldIn(turns.filter(({ turn }) => turn >= first), sent)
+  const held = heldIn(
+    turns.filter(({ turn }) => turn >= first),
+    sent,
+  )
   return {
     held,
     handOvers: handOversIn(held, turns, sent),

@@ -20,15 +20,33 @@ const OTHER_PULL_REQUESTS = 50
 /** What was played. */
 export interface Scene {
   readonly scene: number
-  /** Tasks that an earlier run has left, by their state. */
-  readonly left: Readonly<Record<string, number>>
+  /** Whether an earlier run has begun it. */
   readonly isContinued: boolean
   /** With a provider that stops when it is told to. */
   readonly polite: SessionReport
   /** With one that does not. */
   readonly deaf: SessionReport
-  /** How many turns were ended by force. */
-  readonly forced: number
+}
+
+/** How the messages have to end; anything else is a bug of the runtime. */
+const EXPECTED: Readonly<Record<'polite' | 'deaf', Readonly<Record<string, number>>>> = {
+  polite: { 'implement ok': 1, 'implement cancelled': 1, 'respond ok': 6, 'fixChecks ok': 2, 'addressThread ok': 1, 'replan ok': 1, 'drop ok': 1 },
+  deaf: { 'implement ok': 1, 'respond ok': 1 },
+}
+
+/** Whether all of it came out as it has to. */
+export function isSound(scene: Scene): boolean {
+  return (['polite', 'deaf'] as const).every((name) => {
+    const { endings, isOneAtATime, repliesPosted } = scene[name]
+    const expected = EXPECTED[name]
+    const wanted = Object.entries(expected)
+    return (
+      isOneAtATime &&
+      repliesPosted === expected['respond ok'] &&
+      Object.keys(endings).length === wanted.length &&
+      wanted.every(([ending, count]) => endings[ending] === count)
+    )
+  })
 }
 
 export interface SceneOptions {
@@ -46,7 +64,6 @@ export async function playScene(system: System, { examples, directory, onBegin }
   const scene = played + 1
   onBegin(scene, begun === scene)
   await log.ask.begin({ scene })
-  const forcedBefore = system.stats().turns.forced
   const direct = (name: string, round: number): Director => {
     const work = workOfRounds([round, round + OTHER_PULL_REQUESTS], examples)
     const repository = work[0]?.repository ?? ''
@@ -55,5 +72,36 @@ export async function playScene(system: System, { examples, directory, onBegin }
   const polite = await politeProvider(direct('polite', 2 * scene))
   const deaf = await deafProvider(direct('deaf', 2 * scene + 1))
   await log.ask.complete({ scene })
-  return { scene, isContinued: begun === scene, polite, deaf, forced: system.stats().turns.forced - forcedBefore }
+  return { scene, isContinued: begun === scene, polite, deaf }
+}
+
+async function politeProvider(director: Director): Promise<SessionReport> {
+  const task = director.send('implement')
+  await task.streaming(2)
+  director.burst('respond', 4)
+  await task.streaming(3)
+  director.send('respond')
+  await task.streaming(4)
+  director.send('fixChecks')
+  await task.streaming(2, 2)
+  const thread = director.send('addressThread')
+  await thread.streaming(1)
+  director.send('fixChecks')
+  await director.settle()
+  // Nobody interrupts what looks after the plan.
+  const plan = director.send('replan')
+  await plan.streaming(1)
+  director.send('respond')
+  const unwanted = director.send('implement')
+  await unwanted.streaming(2)
+  director.send('drop')
+  return await reportOn(director)
+}
+
+/** After its first answer the provider does not stop when it is told to. The one that takes its place does. */
+async function deafProvider(director: Director): Promise<SessionReport> {
+  const task = director.send('implement', { misbehaviours: ['ignores interrupts'], politeFor: 1 })
+  await task.streaming(2)
+  director.send('respond')
+  return await reportOn(director)
 }

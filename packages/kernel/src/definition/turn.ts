@@ -5,7 +5,7 @@
  * `.failed` as the turn goes on. One turn of an actor runs at a time; its other commands are served meanwhile.
  */
 import type { z } from 'zod'
-import type { CommandBuilder, CommandOptions, NoInput, ReplyFunction } from './command.ts'
+import type { CommandBuilder, CommandOptions, InputOptions, NoInput, ReplyFunction } from './command.ts'
 import type { AnyTurnContext, PreemptMode, TurnCause, TurnContext } from './turn-context.ts'
 import type { TurnPlacement } from './turn-definition.ts'
 
@@ -56,8 +56,17 @@ export interface TurnOptions<Given, Input, Output, Frame, Snapshot> extends Comm
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
 
-/** Declares a turn: `ask` resolves with a `TurnOutcome`, once, when it has ended for good; `tell` when it is accepted. */
-export function turn<Given extends object = NoInput, Input extends object = NoInput, Output = unknown, Frame = unknown, Snapshot = unknown>(
+/**
+ * Declares a turn: `ask` resolves with a `TurnOutcome`, once, when it has ended for good; `tell` when it is accepted. There
+ * is a signature without input, because a type that is inferred from nothing would allow everything.
+ */
+export function turn<Given extends object, Input extends object, Output = unknown, Frame = unknown, Snapshot = unknown>(
+  options: TurnOptions<Given, Input, Output, Frame, Snapshot> & InputOptions<Given, Input>,
+): CommandBuilder<'turn', Given, Input, TurnOutcome<Output>, Snapshot>
+export function turn<Output = unknown, Frame = unknown, Snapshot = unknown>(
+  options: TurnOptions<NoInput, NoInput, Output, Frame, Snapshot> & { readonly input?: undefined },
+): CommandBuilder<'turn', NoInput, NoInput, TurnOutcome<Output>, Snapshot>
+export function turn<Given, Input, Output, Frame, Snapshot>(
   options: TurnOptions<Given, Input, Output, Frame, Snapshot>,
 ): CommandBuilder<'turn', Given, Input, TurnOutcome<Output>, Snapshot> {
   return (name) => ({

@@ -271,6 +271,11 @@ class Desk {
     for (const stretch of this.#stretches) stretch.isCrashed = true
   }
 
+  /** Whether a stretch ended so that its turn is tried again. */
+  isRetried({ epoch }: Heard): boolean {
+    return this.#stretches.some(({ driven, end }) => driven.epoch === epoch && end === 'retryable')
+  }
+
   /** Whether everything that was asked for is acknowledged. */
   get isAcknowledged(): boolean {
     return this.orders.every(({ acceptedCall }) => acceptedCall !== undefined)
@@ -651,11 +656,15 @@ class Life {
     if (memory === undefined) return
     const complain = (what: string): void => void this.violations.push(`${desk.key}: ${what}; ${describeDesk(desk, memory)}`)
     for (const complaint of memory.complaints) complain(complaint)
-    let last = 0
-    for (const { what, epoch } of memory.heard) {
-      if (what !== 'started' && what !== 'resumed') continue
-      if (epoch <= last) complain(`hears of epoch ${epoch} after ${last}`)
-      last = epoch
+    let last: Heard | undefined
+    for (const heard of memory.heard) {
+      if (heard.what === 'note') continue
+      if (isBegin(heard)) {
+        if (heard.epoch <= (last?.epoch ?? 0)) complain(`hears of epoch ${heard.epoch} after ${String(last?.epoch)}`)
+        // Nothing is heard of an attempt that has failed and will be tried again.
+        if (last !== undefined && isBegin(last) && !desk.isRetried(last)) complain(`hears that ${heard.op} begins while ${last.op} runs`)
+        last = heard
+      } else if (last?.turn === heard.turn) last = { ...heard, epoch: last.epoch }
     }
     for (const order of desk.orders) {
       const heard = memory.heard.filter(({ op }) => op === order.id)
@@ -672,7 +681,7 @@ class Life {
         if (turn !== turns.at(-1) && end?.outcome !== 'failed') complain(`operation ${order.id} was repeated after ${JSON.stringify(end)}`)
       }
       if (order.what.way === 'ask') this.#checkAnswer(order, heard.at(-1), complain)
-      const begins = heard.filter(({ what }) => what === 'started' || what === 'resumed').map(({ epoch }) => epoch)
+      const begins = heard.filter(isBegin).map(({ epoch }) => epoch)
       const ran = order.stretches.map(({ driven }) => driven.epoch)
       if (!ran.every((epoch) => begins.includes(epoch))) complain(`operation ${order.id} ran in epochs ${ran.join(', ')}`)
     }
@@ -805,6 +814,10 @@ function lineOf({ stretches }: Order): readonly Stretch[] {
     ({ driven: { frame, attempt } }, index) => frame === undefined && attempt !== stretches[index - 1]?.driven.attempt,
   )
   return stretches.slice(Math.max(0, begin))
+}
+
+function isBegin({ what }: Heard): boolean {
+  return what === 'started' || what === 'resumed'
 }
 
 function isEnd({ what, mode }: Heard): boolean {

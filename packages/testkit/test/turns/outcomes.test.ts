@@ -7,7 +7,7 @@ import { assign, setup } from 'xstate'
 import { z } from 'zod'
 import { codeOf } from '../code-of.ts'
 import { follow } from '../delivery.ts'
-import { input, ledger, machine, repo, run, setUp, stage, tiny, turnOf, typesOf } from './scripted.ts'
+import { input, ledger, machine, repo, setUp, stage, tiny, turnOf, typesOf } from './scripted.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
@@ -202,7 +202,7 @@ describe('how a turn ends', () => {
     await world.advance(5_002)
     expect(brief()).toMatchObject({ outcome: 'timed-out' })
     expect(turnOf(await ref.turns(), 'brief')).toMatchObject({ state: 'ended', outcome: { outcome: 'timed-out' } })
-    if (how !== 'running') {
+    if (how === 'waiting' || how === 'parked') {
       stage.last('urge').finish()
       await world.advance(HOUR_MS)
       expect(stage.count('brief')).toBe(how === 'parked' ? 1 : 0)
@@ -348,9 +348,19 @@ describe('definitions', () => {
   })
 
   test.each([
-    ['ranks', 'first'],
-    ['ranks', ['']],
-    ['ranks', ['a', 'a']],
+    ['ranks', 'job'],
+    ['ranks', 5],
+    ['ranks', ['job', '']],
+    ['ranks', ['job', 'job']],
+  ])('turns whose %s are %o are refused, and the error names the field', (field, value) => {
+    expect(refusal({ rank: 'job' }, { [field]: value })).toBe(`INVALID_DEFINITION turns.${field}`)
+  })
+
+  test('ranks that are no list are named as the fault, also if no turn could have one of them', () => {
+    expect(refusal({ rank: 'job' }, { ranks: 'first' as never })).toBe('INVALID_DEFINITION turns.ranks') // On purpose.
+  })
+
+  test.each([
     ['maxBurst', 0],
     ['maxBurst', 1.5],
     ['minSliceMs', -1],
@@ -358,7 +368,7 @@ describe('definitions', () => {
     ['keep', -1],
     ['keep', 0.5],
   ])('turns whose %s is %o are refused, and the error names the field', (field, value) => {
-    expect(refusal({ rank: 'a' }, { [field]: value } as TurnsOptions)).toBe(`INVALID_DEFINITION turns.${field}`) // On purpose.
+    expect(refusal({}, { [field]: value })).toBe(`INVALID_DEFINITION turns.${field}`)
   })
 
   test('a turn, or a command that preempts, must say its rank where there are ranks', () => {
@@ -406,7 +416,7 @@ describe('definitions', () => {
     const field = async (promise: Promise<unknown>): Promise<unknown> => {
       const error: unknown = await promise.then(
         () => undefined,
-        (reason: unknown) => reason,
+        (error_: unknown) => error_,
       )
       return error instanceof BailiwickError && 'field' in error ? `${error.code} ${String(error.field)}` : error
     }
@@ -716,6 +726,69 @@ describe.each([1, 3])('a turn that another actor requests, on %i shards', (shard
   })
 })
 
+const ringMachine = setup({
+  types: {
+    context: {} as { readonly next: string; readonly heard: readonly string[] },
+    input: {} as { readonly next: string },
+    events: {} as
+      | { readonly type: 'job.started' | 'answered' }
+      | { readonly type: 'refused'; readonly error: { readonly code: string; readonly path?: readonly string[] } },
+  },
+}).createMachine({
+  context: ({ input: { next } }) => ({ next, heard: [] }),
+  on: {
+    'job.started': {
+      actions: request((): ActorDefinition => ring, {
+        key: ({ context }) => context.next,
+        command: 'job',
+        input: {},
+        onDone: 'answered',
+        onError: 'refused',
+        timeoutMs: DAY_MS,
+      }),
+    },
+    answered: { actions: assign({ heard: ({ context }) => [...context.heard, 'answered'] }) },
+    refused: {
+      actions: assign({ heard: ({ context, event }) => [...context.heard, `${event.error.code} ${event.error.path?.join('>') ?? ''}`] }),
+    },
+  },
+})
+
+const NEXT: Readonly<Record<string, string>> = { a: 'b', b: 'c', c: 'a', self: 'self' }
+
+/** A ring of actors: while its turn runs, each asks for the turn of the next. */
+const ring = defineActor({
+  type: 'ring',
+  module: import.meta.url,
+  logic: ringMachine,
+  input: ({ key }) => ({ next: NEXT[String(key)] ?? '' }),
+  commands: {
+    job: turn({ run: async (context) => await stage.perform('job', { ...context, input: { text: String(context.key) } } as never) }),
+    heard: query({ reply: ({ context }) => context.heard }),
+  }, // The stage reads its text only.
+})
+
+describe('turns that ask for each other', () => {
+  test.each([
+    ['self', ['self'], 'ASK_CYCLE ring/self>ring/self'],
+    ['a', ['a', 'b', 'c'], 'ASK_CYCLE ring/a>ring/b>ring/c>ring/a'],
+  ])('from %s on, find the cycle at once, and the turns go on', async (first, keys, expected) => {
+    stage.reset()
+    const world = new TestWorld()
+    onTestFinished(() => world.close())
+    const system = await world.open({ actors: [ring] })
+    const job = follow(system.actor(ring, first).ask.job())
+    await world.advance(0)
+    const last = system.actor(ring, keys.at(-1) ?? '')
+    expect(await last.ask.heard()).toEqual([expected])
+    expect(stage.stretches.map(({ context }) => context.input.text)).toEqual(keys)
+    for (const stretch of stage.stretches) stretch.finish()
+    await world.advance(0)
+    expect(job()).toMatchObject({ outcome: 'ok' })
+    if (keys.length > 1) expect(await system.actor(ring, first).ask.heard()).toEqual(['answered'])
+  })
+})
+
 describe('progress', () => {
   test('is heard in order, by whoever asked for it, and not after the answer', async () => {
     const { open, world } = setUp()
@@ -916,27 +989,37 @@ describe.each([
 })
 
 describe('bounds', () => {
-  test('G12 turns that wait count for the mailbox, and the one too many is refused', async () => {
+  test('G12 turns that have not ended count for the mailbox, the one too many is refused, and one that ends makes room', async () => {
     const { open, world } = setUp()
-    const system = await open()
-    const ref = system.actor(tiny, 'a')
-    void codeOf(ref.ask.work({ text: 'running' }))
-    await world.advance(0)
-    const calls = ['1', '2', '3', '4'].map((text) => follow(ref.ask.work({ text })))
-    await world.advance(0)
-    expect(calls.map((seen) => seen())).toEqual(['pending', 'pending', 'pending', 'MAILBOX_FULL'])
-    expect(await codeOf(ref.tell.work({ text: '5' }))).toBe('MAILBOX_FULL')
+    const ref = (await open()).actor(tiny, 'a')
+    const calls: (() => unknown)[] = []
+    const send = async (text: string): Promise<void> => {
+      calls.push(follow(ref.ask.work({ text })))
+      await world.advance(0)
+    }
+    for (const text of ['1', '2', '3']) await send(text)
+    expect(calls.map((seen) => seen())).toEqual(['pending', 'pending', 'pending'])
+    // Whether the one that runs counts as well, is not said; four that wait are too many in any case.
+    for (const text of ['4', '5']) await send(text)
+    expect(calls.at(-1)?.()).toBe('MAILBOX_FULL')
+    expect(await codeOf(ref.tell.work({ text: 'told' }))).toBe('MAILBOX_FULL')
+    const open1 = calls.filter((seen) => seen() === 'pending').length
     stage.last().finish()
     await world.advance(0)
-    const next = follow(ref.ask.work({ text: '6' }))
-    await world.advance(0)
-    expect(next()).toBe('pending')
-    for (const text of ['1', '2', '3', '6']) {
-      expect(stage.last().context.input.text).toBe(text)
+    await send('6')
+    expect(calls.at(-1)?.()).toBe('pending')
+    for (let left = open1; left > 0; left -= 1) {
       stage.last().finish()
       await world.advance(0)
     }
-    expect(next()).toMatchObject({ outcome: 'ok' })
+    expect(calls.at(-1)?.()).toMatchObject({ outcome: 'ok', value: '6 is done' })
+    expect(stage.log.filter((line) => line.endsWith('begins')).map((line) => line.split(' ')[1])).toEqual([
+      '1',
+      '2',
+      '3',
+      ...(open1 > 3 ? ['4'] : []),
+      '6',
+    ])
   })
 
   test('G12 only so many turns that have ended are kept, and the open ones are never among those that go', async () => {
