@@ -18,7 +18,7 @@ export function startNodeThread(plan: ThreadPlan): ShardThread {
     location,
     channel: new MessageChannel(),
     urgent: new MessageChannel(),
-    sent: new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT),
+    sent: new SharedArrayBuffer(Uint32Array.BYTES_PER_ELEMENT),
     gauges: new SharedArrayBuffer(GAUGE_COUNT * Float64Array.BYTES_PER_ELEMENT),
   }))
   const start: ThreadStart = {

@@ -8,6 +8,9 @@ import { receiveMessageOnPort } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import type { Transport } from './seams.ts'
 
+/** The count begins anew after so many: the number of values of a Uint32. */
+const COUNTS = 2 ** 32
+
 /** The ends of one side, and the count of urgent texts that were sent to the shard. */
 export interface TransportPorts {
   readonly port: MessagePort
@@ -17,8 +20,8 @@ export interface TransportPorts {
 
 /** Wraps one side. */
 export function portTransport({ port, urgent, sent }: TransportPorts): Transport {
-  const count = new BigInt64Array(sent)
-  let taken = 0n
+  const count = new Uint32Array(sent)
+  let taken = 0
   return {
     send: (text, isUrgent = false) => {
       if (!isUrgent) {
@@ -26,18 +29,18 @@ export function portTransport({ port, urgent, sent }: TransportPorts): Transport
         return
       }
       urgent.postMessage(text)
-      Atomics.add(count, 0, 1n)
+      Atomics.add(count, 0, 1)
     },
     poll: () => textOf(receiveMessageOnPort(port)?.message),
     pollUrgent: () => {
       if (Atomics.load(count, 0) === taken) return undefined
       const text = textOf(receiveMessageOnPort(urgent)?.message)
-      if (text !== undefined) taken += 1n
+      if (text !== undefined) taken = (taken + 1) % COUNTS
       return text
     },
     onText: (listener) => {
       urgent.on('message', (message: unknown) => {
-        taken += 1n
+        taken = (taken + 1) % COUNTS
         const text = textOf(message)
         if (text !== undefined) listener(text)
       })

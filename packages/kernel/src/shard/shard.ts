@@ -29,7 +29,7 @@ import { admit, enter, readmit } from './admission.ts'
 import { refuse } from './answers.ts'
 import { OpenBatch } from './batch.ts'
 import { NOBODY, reservationOf, scopeOf, withdraw } from './calls.ts'
-import type { Cell, Kind, Past, Waiting } from './cell.ts'
+import type { Cell, Internal, Kind, Past, Waiting } from './cell.ts'
 import { forget, rollBack, seal } from './commit.ts'
 import { ShardCore } from './core.ts'
 import type { ChainLink } from './detail.ts'
@@ -576,11 +576,28 @@ export class Shard implements HostEvents<Cell> {
   #failActivation(cell: Cell, error: Error): void {
     this.#core.count(Gauge.failed)
     this.#parts.timers.strand(cell)
+    this.#keepNews(cell)
     cell.internals = undefined
     const waiting = this.#take(cell)
     if (waiting !== undefined) this.#refuseTaken(cell, waiting, error)
     this.#admitWaiting(cell)
     this.#core.ready.add(cell)
+  }
+
+  /** News of turns wait until their actor can be brought into memory: nothing else knows of them. */
+  #keepNews(cell: Cell): void {
+    const news: Internal[] = []
+    for (let internal = cell.internals?.shift(); internal !== undefined; internal = cell.internals?.shift()) {
+      if (internal.tag === 'turn') news.push(internal)
+    }
+    if (news.length === 0) return
+    this.#core.clock.setTimer(() => {
+      if (this.#state === 'closed' || this.#fault !== undefined) return
+      const here = this.#core.cellOf(cell.kind, cell.key)
+      for (const internal of news) here.pushInternal(internal)
+      this.#core.ready.add(here)
+      this.#wake()
+    }, PAUSE_MS_MAX)
   }
 
   /** Refuses a command that was taken and could not be tried. One that nobody waits for stays in the store for the next start. */

@@ -107,6 +107,7 @@ export class TurnRuns implements TurnsPart {
     const run = this.#runs.get(turn)
     if (run?.epoch !== epoch) return
     this.#close(run)
+    if (!run.signal.signal.aborted) run.signal.abort({ mode: 'steal', by: { reason: 'the shard has stopped' } } satisfies Interruption)
     run.kill.abort(run.signal.signal.reason)
     run.processes.kill()
     this.#parts.endSessions(run.cell)
@@ -214,7 +215,7 @@ export class TurnRuns implements TurnsPart {
       this.#after(run, run.definition.drainMs, () => this.#report(run.cell, { kind: 'drained', id, epoch }))
       run.signal.abort(interruption)
     }
-    if (restMs <= 0 || interruption.mode === 'abort-drop' || interruption.mode === 'timed-out') fire()
+    if (restMs <= 0 || this.#isClosing || interruption.mode === 'abort-drop' || interruption.mode === 'timed-out') fire()
     else this.#after(run, restMs, fire)
   }
 

@@ -16,7 +16,7 @@
 import { decodeKey } from '../definition/key.ts'
 import type { TurnOutcome } from '../definition/turn.ts'
 import type { TurnCause } from '../definition/turn-context.ts'
-import { CommandFailed, CommandRejected, messageOf, ReplyOverdue, ShardCrashed, StaleEpoch, TurnTimeout } from '../errors.ts'
+import { CommandFailed, CommandRejected, messageOf, ReplyOverdue, ShardCrashed, StaleEpoch, TurnTimeout, UnknownCommand } from '../errors.ts'
 import type { EventLike, Hosted } from '../hosting/host.ts'
 import type { Outcome } from '../outcomes.ts'
 import { answer } from './answers.ts'
@@ -176,6 +176,12 @@ function grant(core: ShardCore, cell: Cell, hosted: Hosted, session: Session, re
     return
   }
   const { id, attempt, epoch } = record
+  if (cell.kind.definition.commands.get(record.command)?.turn === undefined) {
+    // Its definition has changed since it was accepted.
+    endWith(core, cell, hosted, session, record, { outcome: 'failed', error: new UnknownCommand(cell.address, record.command) })
+    saveSession(core, cell, session)
+    return
+  }
   core.batch.turnStarts.push({ cell, record: { ...record }, call })
   say(
     core,
