@@ -440,7 +440,7 @@ export class StaleEpoch extends BailiwickError {
   readonly current: number
 
   constructor(operation: string, epoch: number, current: number) {
-    super(`${operation} came from epoch ${epoch}, which is over: the epoch is ${current}.`)
+    super(`${operation} came from epoch ${epoch}, which is over: ${current > epoch ? `the epoch is ${current}` : 'nobody acts now'}.`)
     this.operation = operation
     this.epoch = epoch
     this.current = current
@@ -577,8 +577,17 @@ const CAUSES_MAX = 5
 
 /** Encodes any thrown value. What is no error of Bailiwick gets the code of its `code` property, or its name. */
 export function encodeError(error: unknown, depth = 0): EncodedError {
+  try {
+    return encode(error, depth)
+  } catch {
+    // Anything can be thrown, also what throws when it is looked at.
+    return { code: 'Error', message: messageOf(error), fields: {}, stack: undefined, cause: undefined }
+  }
+}
+
+function encode(error: unknown, depth: number): EncodedError {
   if (!(error instanceof Error)) {
-    return { code: 'Error', message: String(error), fields: {}, stack: undefined, cause: undefined }
+    return { code: 'Error', message: messageOf(error), fields: {}, stack: undefined, cause: undefined }
   }
   const cause = error.cause === undefined || depth >= CAUSES_MAX ? undefined : encodeError(error.cause, depth + 1)
   if (error instanceof BailiwickError) {
@@ -599,7 +608,21 @@ export function decodeError(encoded: EncodedError): Error {
   return error
 }
 
-/** What a thrown value says, for people. */
+/** What a thrown value says, for people. Never throws. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  try {
+    return String(error instanceof Error ? error.message : error)
+  } catch {
+    return 'something that cannot be shown'
+  }
+}
+
+/** A thrown value as an error. Never throws. */
+export function asError(error: unknown): Error {
+  try {
+    if (error instanceof Error) return error
+  } catch {
+    // What throws when it is looked at is no error of anybody's.
+  }
+  return new Error(messageOf(error))
 }

@@ -3,7 +3,7 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { fingerprintOf } from '../definition/define-actor.ts'
 import { fingerprintOfEffect } from '../definition/define-effect.ts'
-import { decodeError, ShardCrashed } from '../errors.ts'
+import { asError, decodeError, ShardCrashed } from '../errors.ts'
 import { GAUGE_COUNT } from '../shard/gauges.ts'
 import { portTransport } from './port-transport.ts'
 import type { ShardThread, ThreadPlan, Transport } from './seams.ts'
@@ -60,7 +60,7 @@ class NodeThread implements ShardThread {
     let reason: Error | undefined
     this.ended = new Promise((resolve) => {
       worker.on('error', (error: unknown) => {
-        reason = error instanceof Error ? error : new Error(String(error))
+        reason = asError(error)
       })
       worker.on('exit', (code) => resolve(this.#isTerminated ? undefined : (reason ?? new Error(`it exited with code ${code}`))))
     })

@@ -4,7 +4,7 @@
  * Nothing is read from the store here; an actor is brought into memory when its first command is served.
  */
 import type { InboxCommand } from '@bailiwick/store'
-import { MailboxFull } from '../errors.ts'
+import { asError, MailboxFull } from '../errors.ts'
 import { ToShard } from '../protocol/to-shard.ts'
 import type { CommandMessage, ControlMessage, Extras, ReadMessage } from '../protocol/to-shard.ts'
 import { answer, refuse } from './answers.ts'
@@ -96,7 +96,7 @@ function place(core: ShardCore, waiting: Waiting, extras: Extras | undefined): v
         settle(core, waiting, extras, settled)
         core.wake()
       },
-      (error: unknown) => refuse(core, cell, call, error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => refuse(core, cell, call, asError(error)),
     )
   } else settle(core, waiting, extras, named)
 }

@@ -108,7 +108,9 @@ export type TurnNews =
       readonly kind: 'ended'
       readonly id: number
       readonly epoch: number
-      readonly result: { readonly value: unknown } | { readonly error: unknown }
+      readonly result: { readonly value: unknown } | { readonly error: Error }
+      /** Whether its signal had fired by then. */
+      readonly isSignaled: boolean
     }
   /** Its time to come to a boundary is over. */
   | { readonly kind: 'drained'; readonly id: number; readonly epoch: number }

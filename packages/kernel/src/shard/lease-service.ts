@@ -10,7 +10,7 @@
  * | force release | nothing | freed, as above | freed, as above |
  * | its time is over | – | freed, as above | – |
  */
-import { InvalidInput, MailboxFull, StaleEpoch } from '../errors.ts'
+import { asError, InvalidInput, MailboxFull, StaleEpoch } from '../errors.ts'
 import type { Hosted } from '../hosting/host.ts'
 import type { Control } from '../protocol/control.ts'
 import { answer, refuse } from './answers.ts'
@@ -37,7 +37,7 @@ export function serveControl(core: ShardCore, cell: Cell, hosted: Hosted, waitin
       answer(core, cell, call, isMeant ? 'accepted' : 'superseded')
     } else serveLease(core, cell, hosted, call, control)
   } catch (error) {
-    refuse(core, cell, call, error instanceof Error ? error : new Error(String(error)))
+    refuse(core, cell, call, asError(error))
   }
   finish(core, waiting)
 }

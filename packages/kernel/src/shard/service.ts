@@ -7,7 +7,7 @@
 import type { StoredOutcome } from '@bailiwick/store'
 import { decodeKey } from '../definition/key.ts'
 import { findJsonFault } from '../definition/json.ts'
-import { CommandFailed, CommandRejected, decodeError, IdempotencyConflict, messageOf, NotSerializable } from '../errors.ts'
+import { asError, CommandFailed, CommandRejected, decodeError, IdempotencyConflict, messageOf, NotSerializable } from '../errors.ts'
 import type { EventLike, Hosted, Step } from '../hosting/host.ts'
 import { FromShard } from '../protocol/from-shard.ts'
 import { answer, refuse } from './answers.ts'
@@ -126,7 +126,7 @@ export function serveCommand(core: ShardCore, cell: Cell, hosted: Hosted, waitin
     core.count(Gauge.handled)
   } catch (error) {
     core.count(error instanceof CommandRejected ? Gauge.rejected : Gauge.failed)
-    settleError(core, cell, waiting, error instanceof Error ? error : new Error(String(error)))
+    settleError(core, cell, waiting, asError(error))
   }
   finish(core, waiting)
 }
@@ -208,7 +208,7 @@ export function serveInstant(core: ShardCore, cell: Cell, hosted: Hosted, call: 
     if (!isDeferred) settleReply(core, cell, call, { value })
   } catch (error) {
     core.count(error instanceof CommandRejected ? Gauge.rejected : Gauge.failed)
-    const reason = error instanceof Error ? error : new Error(String(error))
+    const reason = asError(error)
     settleReply(core, cell, call, { error: reason, isRecorded: false, isTriedAgain: false })
   }
 }

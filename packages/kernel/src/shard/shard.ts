@@ -14,7 +14,7 @@ import { Fenced, StoreUnavailable } from '@bailiwick/store'
 import type { Answer, CommitReport, ShardStore, StoredActor, StoredOutcome } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
-import { encodeError, NotSerializable, SystemClosed } from '../errors.ts'
+import { asError, encodeError, NotSerializable, SystemClosed } from '../errors.ts'
 import type { EventLike, Hosted, HostEvents } from '../hosting/host.ts'
 import type { TellWish } from '../hosting/wish.ts'
 import { XStateHost } from '../hosting/xstate-host.ts'
@@ -937,10 +937,6 @@ function pastOf(core: ShardCore, cell: Cell, waiting: Waiting): Answer<Past> {
   const judge = (outcome: StoredOutcome | undefined): Answer<Past> =>
     outcome === undefined ? lookUpName(core, waiting) : { kind: 'recorded', outcome }
   return record instanceof Promise ? record.then(judge) : judge(record)
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }
 
 /** How often to look for idle actors: twice within the shortest `idleMs`. */

@@ -12,7 +12,7 @@ import { decodeKey } from '../definition/key.ts'
 import type { ProcessApi } from '../definition/process.ts'
 import type { AnyTurnContext, Interruption } from '../definition/turn-context.ts'
 import type { TurnDefinition } from '../definition/turn-definition.ts'
-import { InvalidInput, StaleEpoch } from '../errors.ts'
+import { asError, InvalidInput, NotSerializable, StaleEpoch } from '../errors.ts'
 import { FromShard } from '../protocol/from-shard.ts'
 import type { FromShardMessage } from '../protocol/from-shard.ts'
 import type { Fork, Timer, TurnPlaces } from '../seams/seams.ts'
@@ -143,7 +143,7 @@ export class TurnRuns implements TurnsPart {
     const over = new AbortController()
     const name = `${command} ${id}`
     const gate = (): Error | undefined =>
-      over.signal.aborted ? new StaleEpoch(`turn ${id} of ${cell.address}`, epoch, this.#runs.get(id)?.epoch ?? epoch + 1) : undefined
+      over.signal.aborted ? new StaleEpoch(`turn ${id} of ${cell.address}`, epoch, this.#epochOf(cell, epoch)) : undefined
     const now = core.clock.elapsed()
     const run: Run = {
       cell,
@@ -168,7 +168,8 @@ export class TurnRuns implements TurnsPart {
     const interrupt = batch.interrupts.find((one) => one.id === id && one.epoch === epoch)
     if (interrupt !== undefined) this.#interrupt(id, epoch, interrupt.interruption)
     const context: AnyTurnContext = {
-      input: call.input ?? {},
+      // Its own copy: what it changes in there must not be seen by the next stretch.
+      input: structuredClone(call.input ?? {}),
       frame: frame === undefined ? undefined : (JSON.parse(frame) as unknown),
       turn: id,
       attempt,
@@ -176,7 +177,12 @@ export class TurnRuns implements TurnsPart {
       key: decodeKey(cell.key),
       signal: run.signal.signal,
       interrupted: () => this.#isInterrupted(run),
-      checkpoint: (given) => this.#checkpoint(run, gate, given),
+      checkpoint: (given) => {
+        const saved = this.#checkpoint(run, gate, given)
+        // One that nobody waits for, and that comes too late, must not end the thread.
+        saved.catch(() => undefined)
+        return saved
+      },
       progress: (value) => this.#tellProgress(run, value),
       process: run.processes,
     }
@@ -185,7 +191,7 @@ export class TurnRuns implements TurnsPart {
 
   async #perform(run: Run, context: AnyTurnContext): Promise<void> {
     const { cell, id, epoch, definition } = run
-    let result: { readonly value: unknown } | { readonly error: unknown }
+    let result: { readonly value: unknown } | { readonly error: Error }
     try {
       // Not within the commit that has granted it.
       await Promise.resolve()
@@ -193,9 +199,9 @@ export class TurnRuns implements TurnsPart {
       const value = await this.#runAt(run, context)
       result = { value: definition.on === 'shard' ? requirePlain(cell, run.name, value) : value }
     } catch (error) {
-      result = { error }
+      result = { error: asError(error) }
     }
-    this.#report(cell, { kind: 'ended', id, epoch, result })
+    this.#report(cell, { kind: 'ended', id, epoch, result, isSignaled: run.signal.signal.aborted })
   }
 
   #runAt({ cell, definition, name, kill, processes }: Run, context: AnyTurnContext): unknown {
@@ -295,6 +301,11 @@ export class TurnRuns implements TurnsPart {
     core.wake()
   }
 
+  /** The epoch that counts, as far as it is known without looking into the store. */
+  #epochOf({ kind, key }: Cell, known: number): number {
+    return this.#core.residents.get(kind, key)?.session?.epoch ?? known
+  }
+
   #after(run: Run, delayMs: number, act: () => void): void {
     run.timers.push(this.#core.clock.setTimer(act, delayMs))
   }
@@ -311,5 +322,5 @@ export class TurnRuns implements TurnsPart {
 function requirePlain(cell: Cell, name: string, value: unknown): unknown {
   const fault = findJsonFault(value)
   if (fault === undefined) return value
-  throw new InvalidInput(`result of ${cell.kind.definition.type}.${name}`, fault.path, `${fault.detail}, which JSON cannot carry`)
+  throw new NotSerializable(cell.address, ['result', name, fault.path].filter(Boolean).join('.'), fault.detail)
 }

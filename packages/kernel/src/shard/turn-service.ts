@@ -16,7 +16,17 @@
 import { decodeKey } from '../definition/key.ts'
 import type { TurnOutcome } from '../definition/turn.ts'
 import type { TurnCause } from '../definition/turn-context.ts'
-import { CommandFailed, CommandRejected, messageOf, ReplyOverdue, ShardCrashed, StaleEpoch, TurnTimeout, UnknownCommand } from '../errors.ts'
+import {
+  asError,
+  CommandFailed,
+  CommandRejected,
+  messageOf,
+  ReplyOverdue,
+  ShardCrashed,
+  StaleEpoch,
+  TurnTimeout,
+  UnknownCommand,
+} from '../errors.ts'
 import type { EventLike, Hosted } from '../hosting/host.ts'
 import type { Outcome } from '../outcomes.ts'
 import { answer } from './answers.ts'
@@ -35,6 +45,8 @@ import type { Intent, TurnRecord, TurnState } from './session.ts'
 import { checkResult } from './turn-result.ts'
 
 const CRASHES_MAX = 5
+/** What a stretch came to that was ended by force. */
+const FORCED = { error: new Error('It was ended by force.') }
 
 /** Accepts a turn, or a command that waits for the session. */
 export function serveTurn(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): void {
@@ -44,7 +56,7 @@ export function serveTurn(core: ShardCore, cell: Cell, hosted: Hosted, waiting: 
     core.count(Gauge.handled)
   } catch (error) {
     core.count(error instanceof CommandRejected ? Gauge.rejected : Gauge.failed)
-    settleError(core, cell, waiting, error instanceof Error ? error : new Error(messageOf(error)))
+    settleError(core, cell, waiting, asError(error))
   }
   finish(core, waiting)
 }
@@ -109,14 +121,14 @@ export function serveNews(core: ShardCore, cell: Cell, hosted: Hosted, news: Tur
       recover(core, cell, hosted)
       return
     case 'ended':
-      if (record === undefined) late(core, cell, news, 'result', 'value' in news.result)
-      else endStretch(core, cell, hosted, record, news.result, false)
+      if (record === undefined) late(core, cell, news, 'result', isResult(news.result))
+      else endStretch(core, cell, hosted, record, news)
       return
     case 'drained':
       if (record?.intent === undefined) return
       core.turns.force(news.id, news.epoch)
       core.count(Gauge.turnsForced)
-      endStretch(core, cell, hosted, record, { error: undefined }, true)
+      endStretch(core, cell, hosted, record, undefined)
       return
     case 'interrupted':
       if (record !== undefined) intend(core, cell, record, news.interruption)
@@ -200,19 +212,24 @@ function endStretch(
   cell: Cell,
   hosted: Hosted,
   record: TurnRecord,
-  result: { readonly value: unknown } | { readonly error: unknown },
-  isForced: boolean,
+  news: Extract<TurnNews, { kind: 'ended' }> | undefined,
 ): void {
   const { session } = cell
   if (session === undefined) return
   const { intent, id, epoch } = record
+  const isForced = news === undefined
+  const result = news?.result ?? FORCED
   record.crashes = 0
   core.turns.settled(id, epoch)
-  if (intent !== undefined) {
-    if ('value' in result) late(core, cell, { id, epoch }, 'result', true)
+  // Who takes the session does not say that the work is wrong: what was ready before the signal counts.
+  const isReady = news?.isSignaled === false && (intent?.mode === 'steal' || intent?.mode === 'timed-out')
+  if (intent !== undefined && !isReady) {
+    late(core, cell, { id, epoch }, 'result', isResult(result))
     const outcome: Outcome = intent.mode === 'timed-out' ? 'timed-out' : 'cancelled'
     const { mode, by } = intent
     session.release(record, 'pending', { to: core.batch.at, outcome, mode, by, ...(isForced ? { isForced } : {}) })
+    // A lease that is taken away without being handed over is fenced as well.
+    if (mode !== 'steal') session.epoch += 1
     record.intent = intent
     applyIntent(core, cell, hosted, session, record, intent)
   } else if ('value' in result) {
@@ -222,10 +239,7 @@ function endStretch(
     session.release(record, 'pending', { to: core.batch.at, outcome: 'failed' })
     saveTurn(core, cell, record)
   } else {
-    endWith(core, cell, hosted, session, record, {
-      outcome: 'failed',
-      error: result.error instanceof Error ? result.error : new Error(messageOf(result.error)),
-    })
+    endWith(core, cell, hosted, session, record, { outcome: 'failed', error: result.error })
   }
   saveSession(core, cell, session)
 }
@@ -303,6 +317,7 @@ function recover(core: ShardCore, cell: Cell, hosted: Hosted): void {
     // Without a frame there is nothing to resume from.
     const applied: Intent = wanted.mode === 'steal' && !hasFrame ? { ...wanted, mode: 'abort-keep' } : wanted
     session.release(record, 'pending', { to: core.batch.at, outcome: 'failed', mode: applied.mode, by: applied.by })
+    session.epoch += 1
     applyIntent(core, cell, hosted, session, record, applied)
   }
   saveSession(core, cell, session)
@@ -392,6 +407,11 @@ function saveSession(core: ShardCore, cell: Cell, session: Session): void {
 
 function closeTurn(core: ShardCore, cell: Cell): void {
   core.batch.turnsTrimmed.set(core.numberOf(cell), cell.kind.definition.turns.keep)
+}
+
+/** Whether something was claimed that could count: what is empty claims nothing. */
+function isResult(result: { readonly value: unknown } | { readonly error: Error }): boolean {
+  return 'value' in result && result.value !== undefined && result.value !== null && result.value !== ''
 }
 
 function isRetryable(error: unknown): boolean {

@@ -18,7 +18,7 @@ import {
 } from '../definition/input.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import { addressOf, encodeKey } from '../definition/key.ts'
-import { CommandFailed, InvalidInput } from '../errors.ts'
+import { asError, CommandFailed, InvalidInput } from '../errors.ts'
 import type { TimerWish } from '../hosting/host.ts'
 import type { PreemptMode, TurnCause } from '../definition/turn-context.ts'
 import type { CancelTurnWish, EffectWish, FailWish, ReplyWish, RequestWish, SetTimerWish, TellWish, Wish } from '../hosting/wish.ts'
@@ -277,7 +277,7 @@ function replyTo(cell: Cell, command: string, value: unknown): Settlement {
   try {
     return { value: checkReply(cell, command, value) }
   } catch (error) {
-    return { error: error instanceof Error ? error : new Error(String(error)), isRecorded: true, isTriedAgain: false }
+    return { error: asError(error), isRecorded: true, isTriedAgain: false }
   }
 }
 

@@ -4,7 +4,7 @@
  * A replacement waits a little longer after each death. A thread that dies too often is given up: the calls of its
  * shards then get `ShardCrashed`, while other threads go on.
  */
-import { ShardCrashed } from '../errors.ts'
+import { asError, ShardCrashed } from '../errors.ts'
 import type { Seams, ShardThread, ThreadPlan, Timer } from '../seams/seams.ts'
 import type { ShardClient } from './shard-client.ts'
 
@@ -83,7 +83,7 @@ export class ThreadSlot {
       () => this.#serve(thread),
       (error: unknown) => {
         void thread.terminate()
-        this.#replace(error instanceof Error ? error : new Error(String(error)))
+        this.#replace(asError(error))
       },
     )
   }

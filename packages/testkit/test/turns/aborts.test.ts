@@ -1,7 +1,8 @@
 /** Aborts: a turn that has to start again, a turn that is not wanted any more, and what wins when several arrive. */
 import { describe, expect, test } from 'vitest'
+import { StaleEpoch } from '@bailiwick/kernel'
 import type { PreemptMode } from '@bailiwick/kernel'
-import { answerOf, lasting, sceneOf, slow, WAYS } from './stage.ts'
+import { answerOf, errorOf, lasting, sceneOf, slow, WAYS } from './stage.ts'
 import type { Scene } from './stage.ts'
 
 /** A spec that runs and has made a frame durable. */
@@ -53,8 +54,14 @@ describe.each(WAYS)('$title', (way) => {
       { turn, attempt: 1, mode: 'abort-keep', by: { command: 'ci', turn: ci.context.turn }, outcome: 'cancelled' },
     ])
     expect(await scene.types()).toEqual([
-      ...['spec.started', 'spec.cancelled', 'ci.started', 'ci.done', 'spec.started', 'spec.done'],
-      ...['spec.started', 'spec.done'],
+      'spec.started',
+      'spec.cancelled',
+      'ci.started',
+      'ci.done',
+      'spec.started',
+      'spec.done',
+      'spec.started',
+      'spec.done',
     ])
   })
 
@@ -176,6 +183,39 @@ describe.each(WAYS)('$title', (way) => {
     await scene.becomes(act.context.turn, 'ended')
     await scene.pass(60_000)
     expect(scene.deliveries.map(({ effect }) => effect)).toEqual(['notice'])
+  })
+
+  test('K11 what other commands promised while the turn ran is no part of it, and is delivered', async () => {
+    const scene = await sceneOf(way)
+    const { act } = await scene.running('spec', 'S', { promises: [{ name: 'of the turn', delayMs: 5_000 }] })
+    await scene.now(scene.desk.ask.promise({ name: 'of a command', delayMs: 5_000 }))
+    await scene.now(scene.desk.cancelTurn(act.context.turn))
+    await scene.becomes(act.context.turn, 'ended')
+    await scene.pass(60_000)
+    expect(scene.deliveries.map(({ what }) => what)).toEqual([{ turn: act.context.turn, by: {} }, { name: 'of a command' }])
+  })
+
+  test('K11 the effects of an attempt that was kept and begun anew go with the turn when it is dropped', async () => {
+    const scene = await sceneOf(way)
+    const { act } = await scene.running('spec', 'S', { promises: [{ name: 'prepared', delayMs: 5_000 }] })
+    await scene.now(scene.desk.cancelTurn(act.context.turn, { mode: 'abort-keep' }))
+    await scene.runs('S', 2)
+    await scene.now(scene.desk.cancelTurn(act.context.turn))
+    await scene.becomes(act.context.turn, 'ended')
+    await scene.pass(60_000)
+    // Those of the first attempt were flushed when it was aborted, and are not undone; those of the dropped one are.
+    expect(scene.deliveries.filter(({ effect }) => effect === 'job').length).toBeLessThanOrEqual(1)
+    expect(scene.deliveries.filter(({ effect }) => effect === 'notice')).toHaveLength(1)
+  })
+
+  test('K11 an attempt that is over is refused by a larger epoch, also where nobody runs after it', async () => {
+    const scene = await sceneOf(way)
+    const { act, answer } = await scene.running('spec', 'S')
+    await scene.now(scene.desk.cancelTurn(act.context.turn))
+    await scene.now(answer.promise)
+    const error = await scene.now(errorOf(act.context.checkpoint({ phase: 'late', cursor: 1 })))
+    expect(error).toBeInstanceOf(StaleEpoch)
+    if (error instanceof StaleEpoch) expect(error.current).toBeGreaterThan(error.epoch)
   })
 
   test('K11 what was delivered before the drop stays delivered, and is told of', async () => {
@@ -350,7 +390,12 @@ describe.each(WAYS)('$title', (way) => {
     await scene.quiet()
     expect(scene.stage.order).toEqual(['S', 'h', 'later'])
     expect((await scene.types()).slice(0, 6)).toEqual([
-      ...['spec.started', 'spec.parked', 'handler.started', 'spec.cancelled', 'handler.done', 'spec.started'],
+      'spec.started',
+      'spec.parked',
+      'handler.started',
+      'spec.cancelled',
+      'handler.done',
+      'spec.started',
     ])
     expect(scene.deliveries.map(({ effect }) => effect)).toEqual(['notice'])
   })
@@ -392,19 +437,22 @@ describe.each(WAYS)('$title', (way) => {
     expect(cancelled).toMatchObject([{ turn, mode: 'abort-keep', by: { command: 'thread' } }])
   })
 
-  test.each(['spec', 'background'] as const)('a %s that arrives during the burst leaves the parked turn alone, which resumes first', async (name) => {
-    const scene = await sceneOf(way)
-    const { first } = await twoSpecs(scene)
-    await scene.running('handler', 'h')
-    scene.desk.ask[name]({ name: 'new' }, { preempt: 'abort-drop' }).catch(() => undefined)
-    await scene.until('it waits', async () => (await scene.turns()).length === 4)
-    await scene.quiet()
-    expect(await scene.view(first.act.context.turn)).toMatchObject({ state: 'parked', isFrameDiscarded: false })
-    scene.finish('h')
-    const resumed = await scene.runs('S', 2)
-    expect(resumed.context).toMatchObject({ attempt: 1, frame: { phase: 'draft', cursor: 2 } })
-    expect(scene.stage.order).toEqual(['S', 'h', 'S'])
-  })
+  test.each(['spec', 'background'] as const)(
+    'a %s that arrives during the burst leaves the parked turn alone, which resumes first',
+    async (name) => {
+      const scene = await sceneOf(way)
+      const { first } = await twoSpecs(scene)
+      await scene.running('handler', 'h')
+      scene.desk.ask[name]({ name: 'new' }, { preempt: 'abort-drop' }).catch(() => undefined)
+      await scene.until('it waits', async () => (await scene.turns()).length === 4)
+      await scene.quiet()
+      expect(await scene.view(first.act.context.turn)).toMatchObject({ state: 'parked', isFrameDiscarded: false })
+      scene.finish('h')
+      const resumed = await scene.runs('S', 2)
+      expect(resumed.context).toMatchObject({ attempt: 1, frame: { phase: 'draft', cursor: 2 } })
+      expect(scene.stage.order).toEqual(['S', 'h', 'S'])
+    },
+  )
 
   test('a second theft during the burst leaves the parked frame as it is', async () => {
     const scene = await sceneOf(way)
@@ -413,7 +461,11 @@ describe.each(WAYS)('$title', (way) => {
     await scene.now(scene.desk.cancelTurn(first.act.context.turn, { mode: 'steal' }))
     scene.desk.ask.handler({ name: 'h2' }).catch(() => undefined)
     await scene.waiting('handler')
-    expect(await scene.view(first.act.context.turn)).toMatchObject({ state: 'parked', isFrameDiscarded: false, history: [{ mode: 'steal' }] })
+    expect(await scene.view(first.act.context.turn)).toMatchObject({
+      state: 'parked',
+      isFrameDiscarded: false,
+      history: [{ mode: 'steal' }],
+    })
     scene.finish('h1')
     await scene.runs('h2')
     scene.finish('h2')

@@ -9,9 +9,11 @@ class PaperChild implements Child {
   readonly lines: string[] = []
   readonly signals: string[] = []
   isAlive = true
+  readonly #ignoresTerm: boolean
   readonly #events: ChildEvents
 
-  constructor(pid: number, spec: ChildSpec, events: ChildEvents) {
+  constructor(pid: number, spec: ChildSpec, events: ChildEvents, ignoresTerm: boolean) {
+    this.#ignoresTerm = ignoresTerm
     this.pid = pid
     this.identity = `child ${pid}`
     this.spec = spec
@@ -40,7 +42,7 @@ class PaperChild implements Child {
   signalGroup(signal: 'SIGTERM' | 'SIGKILL'): boolean {
     if (!this.isAlive) return false
     this.signals.push(signal)
-    this.die(null, signal)
+    if (signal === 'SIGKILL' || !this.#ignoresTerm) this.die(null, signal)
     return true
   }
 
@@ -57,9 +59,14 @@ class PaperChild implements Child {
 /** Starts children on paper. */
 export class PaperChildren implements Children {
   readonly started: PaperChild[] = []
+  readonly #ignoresTerm: boolean
+
+  constructor({ ignoresTerm = false }: { readonly ignoresTerm?: boolean } = {}) {
+    this.#ignoresTerm = ignoresTerm
+  }
 
   start(spec: ChildSpec, events: ChildEvents): Promise<Child> {
-    const child = new PaperChild(90_000 + this.started.length, spec, events)
+    const child = new PaperChild(90_000 + this.started.length, spec, events, this.#ignoresTerm)
     this.started.push(child)
     return Promise.resolve(child)
   }

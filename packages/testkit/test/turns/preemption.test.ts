@@ -1,6 +1,7 @@
 /** Preemption by theft: a turn is parked, the urgent ones go first, and it goes on from its frame. And who may not interrupt whom. */
 import { describe, expect, test } from 'vitest'
 import type { SessionSpec } from '@bailiwick/kernel'
+import { codeOf } from '../code-of.ts'
 import { PaperChildren } from './children.ts'
 import { answerOf, expectEpochsInARow, interruption, lasting, polite, sceneOf, slow, WAYS } from './stage.ts'
 import type { Scene, Script } from './stage.ts'
@@ -67,7 +68,13 @@ describe.each(WAYS)('$title', (way) => {
       frame: { phase: 'draft', cursor: 2 },
       isFrameDiscarded: false,
       history: [
-        { attempt: 1, epoch: spec.context.epoch, outcome: 'cancelled', mode: 'steal', by: { command: 'handler', turn: handler.context.turn } },
+        {
+          attempt: 1,
+          epoch: spec.context.epoch,
+          outcome: 'cancelled',
+          mode: 'steal',
+          by: { command: 'handler', turn: handler.context.turn },
+        },
       ],
     })
     expect(parked.history).toHaveLength(1)
@@ -168,7 +175,10 @@ describe.each(WAYS)('$title', (way) => {
     await scene.runs('later')
     scene.finish('later')
     await scene.now(waiting)
-    expect((await scene.types()).filter((type) => type === 'spec.resumed' || type === 'spec.parked')).toEqual(['spec.parked', 'spec.resumed'])
+    expect((await scene.types()).filter((type) => type === 'spec.resumed' || type === 'spec.parked')).toEqual([
+      'spec.parked',
+      'spec.resumed',
+    ])
     expect((await scene.view(spec.context.turn)).history.map(({ outcome }) => outcome)).toEqual(['cancelled', 'ok'])
   })
 
@@ -214,8 +224,14 @@ describe.each(WAYS)('$title', (way) => {
     expect(scene.stage.order).toHaveLength(5)
     expect(await scene.types()).toEqual([
       'spec.started',
-      ...['spec.parked', 'handler.started', 'handler.done', 'spec.resumed'],
-      ...['spec.parked', 'handler.started', 'handler.done', 'spec.resumed'],
+      'spec.parked',
+      'handler.started',
+      'handler.done',
+      'spec.resumed',
+      'spec.parked',
+      'handler.started',
+      'handler.done',
+      'spec.resumed',
       'spec.done',
     ])
   })
@@ -371,6 +387,63 @@ describe.each(WAYS)('$title', (way) => {
     expect(scene.stage.act('S').isSignalled).toBe(false)
     scene.finish('S')
     expect(await scene.now(spec.promise)).toEqual({ outcome: 'ok', value: 'S done' })
+  })
+
+  test('a turn that has ended before its signal fired has ended: its result counts, and it is not done again', async () => {
+    let hold: Promise<void> | undefined
+    let release: () => void = () => undefined
+    const scene = await sceneOf({ ...way, beforeCommit: () => hold })
+    const { act: spec, answer } = await scene.running('spec', 'S')
+    hold = new Promise((resolve) => (release = resolve))
+    scene.desk.ask.handler({ name: 'h' }).catch(() => undefined)
+    await scene.quiet() // The command and its intent are being committed.
+    expect(spec.isSignalled).toBe(false)
+    scene.finish('S')
+    await scene.quiet()
+    expect(spec.isSignalled).toBe(false)
+    hold = undefined
+    release()
+    await scene.runs('h')
+    scene.finish('h')
+    expect(await scene.now(answer.promise)).toEqual({ outcome: 'ok', value: 'S done' })
+    await scene.quiet()
+    expect(scene.stage.order).toEqual(['S', 'h'])
+  })
+
+  test('no signal fires before the command that causes it is on disk', async () => {
+    let hold: Promise<void> | undefined
+    let release: () => void = () => undefined
+    const scene = await sceneOf({ ...way, beforeCommit: () => hold })
+    const { act: spec } = await scene.running('spec', 'S')
+    hold = new Promise((resolve) => (release = resolve))
+    const told = answerOf(scene.desk.tell.handler({ name: 'h' }))
+    const cancelled = answerOf(scene.desk.cancelTurn(spec.context.turn, { mode: 'steal' }))
+    await scene.quiet()
+    expect({ isSignalled: spec.isSignalled, isTold: told.isSettled(), isCancelled: cancelled.isSettled() }).toEqual({
+      isSignalled: false,
+      isTold: false,
+      isCancelled: false,
+    })
+    hold = undefined
+    release()
+    await scene.runs('h')
+    expect(await scene.now(told.promise)).toEqual({ outcome: 'accepted' })
+    expect(await scene.now(cancelled.promise)).toEqual({ outcome: 'accepted' })
+    expect(spec.isSignalled).toBe(true)
+  })
+
+  test('no signal fires for a command that could not be stored', async () => {
+    const scene = await sceneOf(way)
+    const { act: spec, answer } = await scene.running('spec', 'S')
+    scene.world.disk.failCommits('full')
+    expect(await scene.now(codeOf(scene.desk.tell.handler({ name: 'h' })))).toBe('STORE_UNAVAILABLE')
+    scene.world.disk.failCommits(undefined)
+    await scene.pass(60_000)
+    expect(spec.isSignalled).toBe(false)
+    expect(scene.stage.order).toEqual(['S'])
+    scene.finish('S')
+    expect(await scene.now(answer.promise)).toEqual({ outcome: 'ok', value: 'S done' })
+    expect((await scene.turns()).map(({ command }) => command)).toEqual(['spec'])
   })
 
   test("the signal of one stretch does not leak into the next, nor into the handler's first turn", async () => {

@@ -4,8 +4,19 @@
  */
 import { expect, onTestFinished } from 'vitest'
 import { command, defineActor, defineEffect, effect, query, turn } from '@bailiwick/kernel'
-import type { EffectAttempt, Interruption, RefOf, System, TurnCause, TurnContext, TurnOptions, TurnsOptions, TurnView } from '@bailiwick/kernel'
+import type {
+  EffectAttempt,
+  Interruption,
+  RefOf,
+  System,
+  TurnCause,
+  TurnContext,
+  TurnOptions,
+  TurnsOptions,
+  TurnView,
+} from '@bailiwick/kernel'
 import type { Children } from '@bailiwick/kernel/seams'
+import type { ShardStore } from '@bailiwick/store'
 import { assign, enqueueActions, setup } from 'xstate'
 import { z } from 'zod'
 import { laterStore, TestWorld } from '../../src/index.ts'
@@ -143,6 +154,7 @@ type TurnEventName = 'started' | 'parked' | 'resumed' | 'done' | 'cancelled' | '
 type DeskEvent =
   | (Heard & { readonly type: `${TurnName}.${TurnEventName}` })
   | { readonly type: 'note' | 'poke'; readonly name: string }
+  | { readonly type: 'promise'; readonly name: string; readonly delayMs: number }
   | { readonly type: 'job.done' | 'job.failed' | 'notice.done' | 'notice.failed' }
 
 const machine = setup({ types: { context: {} as { readonly heard: readonly Heard[] }, events: {} as DeskEvent } }).createMachine({
@@ -150,8 +162,9 @@ const machine = setup({ types: { context: {} as { readonly heard: readonly Heard
   on: {
     '*': {
       actions: [
-        assign({ heard: ({ context, event }) => [...context.heard, { ...event } as Heard] }), // Plain data, as it came.
+        assign({ heard: ({ context, event }) => [...context.heard, { ...event }] }),
         enqueueActions(({ enqueue, context, event }) => {
+          if (event.type === 'promise') enqueue(effect('job', { name: event.name }, { delayMs: event.delayMs }))
           if (!('turn' in event)) return
           const begun = context.heard.find(({ type, turn: number }) => type.endsWith('.started') && number === event.turn)
           const isStart = event.type.endsWith('.started')
@@ -202,8 +215,14 @@ export function deskOn(stage: Stage, { by, turns = {}, of = {} }: DeskOptions) {
       thread: turnOf('thread', { preempt: 'abort-keep' }),
       spec: turnOf('spec', { preempt: 'abort-keep' }),
       background: turnOf('background', { preemptible: false }),
-      note: command({ input: z.object({ name: z.string() }), preempt: 'steal', ...placeOf('handler'), reply: ({ input: { name } }) => name }),
+      note: command({
+        input: z.object({ name: z.string() }),
+        preempt: 'steal',
+        ...placeOf('handler'),
+        reply: ({ input: { name } }) => name,
+      }),
       poke: command({ input: z.object({ name: z.string() }), reply: ({ input: { name } }) => name }),
+      promise: command({ input: z.object({ name: z.string(), delayMs: z.number() }) }),
       heard: query({ reply: ({ context }) => context.heard }),
     },
   })
@@ -225,6 +244,8 @@ export interface SceneOptions extends DeskOptions {
   /** Whether commits and reads take time. */
   readonly isLater?: boolean
   readonly children?: Children
+  /** What each commit waits for before it is made. */
+  readonly beforeCommit?: () => Promise<void> | undefined
   /** What an attempt of the effect `job` does. */
   readonly job?: (attempt: EffectAttempt<unknown>) => unknown
 }
@@ -255,9 +276,20 @@ export class Scene {
     this.definition = deskOn(this.stage, options)
     let round = 0
     const rounds = (): number => 1 + ((round += 1) % 3)
+    const { beforeCommit } = options
+    const delayed = (store: ShardStore): ShardStore => {
+      const later = laterStore(store, rounds)
+      return {
+        ...later,
+        commit: async (batch) => {
+          await beforeCommit?.()
+          return await later.commit(batch)
+        },
+      }
+    }
     this.world = new TestWorld({
       shards: options.shards ?? 1,
-      ...(options.isLater === true ? { wrapStore: (store) => laterStore(store, rounds) } : {}),
+      ...(options.isLater === true || beforeCommit !== undefined ? { wrapStore: delayed } : {}),
       ...(options.children === undefined ? {} : { children: options.children }),
     })
     onTestFinished(() => this.world.close())
@@ -412,4 +444,20 @@ export function expectEpochsInARow(acts: readonly Act[]): void {
   const epochs = acts.map(({ context }) => context.epoch)
   const [first = 0] = epochs
   expect(epochs).toEqual(epochs.map((_epoch, index) => first + index))
+}
+
+/** Everything about a desk that a write without effect must leave as it is. */
+export async function everything(scene: Scene): Promise<unknown> {
+  const { context } = await scene.now(scene.desk.snapshot())
+  return { turns: (await scene.turns()).map(lasting), context, deliveries: [...scene.deliveries], outbox: scene.system.stats().outbox }
+}
+
+/** The error that a promise rejects with; fails if it does not. */
+export async function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise
+  } catch (error) {
+    return error
+  }
+  throw new Error('It was not refused.')
 }
