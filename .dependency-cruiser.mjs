@@ -69,6 +69,13 @@ export default {
       to: { path: '^(node:)?(worker_threads|child_process|cluster)$', dependencyTypes: ['core'] },
     },
     {
+      name: 'pool-only-in-seams',
+      comment: 'Of the sources, only packages/kernel/src/seams reaches the pool of threads.',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: ['^packages/kernel/src/seams/', '/test/'] },
+      to: { path: '(^|/)piscina/' },
+    },
+    {
       name: 'sql-only-in-store',
       comment: 'Of the sources, only the store reaches SQLite.',
       severity: 'error',

@@ -2,13 +2,19 @@
 
 import type { RefOf, System } from '@bailiwick/kernel'
 import type { Command } from './command.ts'
+import { postReply } from './post-reply.effect.ts'
 import { pullRequest } from './pull-request.actor.ts'
 import { replayLog } from './replay.actor.ts'
 import { repository } from './repository.actor.ts'
 import { reviewThread } from './review-thread.actor.ts'
+import { sceneLog } from './scene-log.actor.ts'
+import { session } from './session.actor.ts'
 
 /** Everything that `openSystem` has to know. */
-export const actors = [repository, pullRequest, reviewThread, replayLog] as const
+export const actors = [repository, pullRequest, reviewThread, replayLog, session, sceneLog] as const
+
+/** What they do to the outside world. */
+export const effects = [postReply] as const
 
 /** Which actor: its type and key. */
 export type Address = Pick<Command, 'actor' | 'key'>

@@ -1,13 +1,14 @@
 /**
- * The demo: replays GitHub's webhooks into durable actors, goes on from what is on disk, and says what came of it.
+ * The demo: replays GitHub's webhooks into durable actors, goes on from what is on disk, and says what came of it. Then it
+ * plays a scene of a provider session.
  *
- * Exit codes: 0 all rounds are done, 1 it could not go on, 2 the command line was not understood, 130 Ctrl-C.
+ * Exit codes: 0 all is done, 1 it could not go on, 2 the command line was not understood, 130 Ctrl-C.
  */
 
 import { mkdir } from 'node:fs/promises'
 import { openSystem } from '@bailiwick/kernel'
 import type { System } from '@bailiwick/kernel'
-import { actors } from './actors.ts'
+import { actors, effects } from './actors.ts'
 import { codeOf } from './error-code.ts'
 import { Latency } from './latency.ts'
 import { help, parseOptions, UsageError } from './options.ts'
@@ -17,8 +18,11 @@ import type { Example } from './payloads.ts'
 import { Progress } from './progress.ts'
 import { replayLog } from './replay.actor.ts'
 import { replay } from './replay.ts'
-import { isExact, summaryText } from './summary.ts'
-import type { Summary } from './summary.ts'
+import { isSound, playScene } from './session-scene.ts'
+import type { Scene } from './session-scene.ts'
+import { sceneGreeting, sceneText } from './session-text.ts'
+import { isExact, nextText, summaryText } from './summary.ts'
+import type { Summary, Told } from './summary.ts'
 import { sortCounts } from './tally.ts'
 import { readTotals } from './totals.ts'
 import { several } from './words.ts'
@@ -48,7 +52,7 @@ async function main(args: readonly string[]): Promise<number> {
 async function run(options: Options): Promise<number> {
   const { data: directory, shards } = options
   await mkdir(directory, { recursive: true })
-  await using system = await openSystem({ directory, actors, ...(shards !== undefined && { shards }) })
+  await using system = await openSystem({ directory, actors, effects, ...(shards !== undefined && { shards }) })
   const interrupted = new AbortController()
   // Only once: a second Ctrl-C ends the process at once, which does no harm either.
   // oxlint-disable-next-line bailiwick/no-process-signals -- the program that opens the system decides when it closes.
@@ -75,7 +79,33 @@ async function run(options: Options): Promise<number> {
     screen.write(`Stopped after ${several(rounds, 'round')}; all of them are on disk. Start it again to go on.\n`)
     return 130
   }
-  return report(options, await summarise(system, directory, { roundsBefore: before.rounds, seconds, latency, examples }))
+  const summary = await summarise(system, directory, { roundsBefore: before.rounds, seconds, latency, examples })
+  if (!options.json) screen.write(summaryText(summary))
+  const scene = options.replayOnly ? undefined : await play(system, { examples, directory, screen, signal: interrupted.signal })
+  if (scene === 'stopped') {
+    screen.write('Stopped in the middle of the scene. Start it again to go on.\n')
+    return 130
+  }
+  return report(options, summary, scene)
+}
+
+interface Stage {
+  readonly examples: readonly Example[]
+  readonly directory: string
+  readonly screen: NodeJS.WriteStream
+  readonly signal: AbortSignal
+}
+
+/** Plays the scene, unless it is stopped before its end: the turns that run then are parked when the system closes. */
+async function play(system: System, { signal, screen, ...stage }: Stage): Promise<Scene | 'stopped'> {
+  const onBegin = (scene: number, isContinued: boolean): void => void screen.write(`\n${sceneGreeting(scene, isContinued)}\n`)
+  const stopped = new Promise<'stopped'>((resolve) => {
+    if (signal.aborted) resolve('stopped')
+    signal.addEventListener('abort', () => resolve('stopped'), { once: true })
+  })
+  const played = playScene(system, { ...stage, onBegin })
+  played.catch(() => undefined) // When it was stopped, nobody waits for it any more.
+  return await Promise.race([stopped, played])
 }
 
 function greeting(roundsBefore: number, { rounds, data }: Options): string {
@@ -107,8 +137,9 @@ async function summarise(system: System, directory: string, { roundsBefore, seco
   }
 }
 
-/** Prints the summary. A sum that does not come out is a bug of the runtime and must not pass unseen. */
-function report({ json }: Options, summary: Summary): number {
-  process.stdout.write(json ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary))
-  return isExact(summary) ? 0 : 1
+/** Prints what is left to say. A sum that does not come out is a bug of the runtime and must not pass unseen. */
+function report({ json }: Options, summary: Summary, scene: Scene | undefined): number {
+  const told: Told = { ...summary, ...(scene !== undefined && { scene }) }
+  process.stdout.write(json ? `${JSON.stringify(told, null, 2)}\n` : `${scene === undefined ? '' : sceneText(scene)}${nextText(summary)}`)
+  return isExact(summary) && (scene === undefined || isSound(scene)) ? 0 : 1
 }

@@ -11,6 +11,8 @@ export interface Options {
   /** Threads, each with a file of its own; undefined: as the directory has it, or one. */
   readonly shards: number | undefined
   readonly json: boolean
+  /** Without the scene of the provider session. */
+  readonly replayOnly: boolean
   readonly help: boolean
 }
 
@@ -21,11 +23,13 @@ const repositoryRoot = resolve(import.meta.dirname, '../../..')
 
 export const defaults = { data: resolve(repositoryRoot, '.data/coordinator'), rounds: 2500 }
 
-export const help = `Replays GitHub's example webhooks, many times over, into durable actors.
+export const help = `Replays GitHub's example webhooks, many times over, into durable actors. Then plays a scene of a
+provider session, which review comments and failed checks take from a worker and give back.
 
   --data DIR     where the actors live           (${defaults.data})
   --rounds N     rounds there are to be, in all  (${defaults.rounds}; a round is every example once)
   --shards N     threads, fixed when the directory is made (1)
+  --replay-only  without the scene of the provider session
   --json         the summary as JSON on standard output, progress on standard error
   --help         this text
 
@@ -40,6 +44,7 @@ export function parseOptions(args: readonly string[]): Options {
     rounds: wholeNumber('--rounds', values.rounds) ?? defaults.rounds,
     shards: wholeNumber('--shards', values.shards),
     json: values.json ?? false,
+    replayOnly: values['replay-only'] ?? false,
     help: values.help ?? false,
   }
 }
@@ -53,6 +58,7 @@ function parse(args: readonly string[]) {
         rounds: { type: 'string' },
         shards: { type: 'string' },
         json: { type: 'boolean' },
+        'replay-only': { type: 'boolean' },
         help: { type: 'boolean' },
       },
     }).values

@@ -19,6 +19,7 @@ export const misbehaviours = [
   'answers with an empty text',
   'crashes',
   'crashes once',
+  'crashes when interrupted',
   'floods',
   'prints garbage',
   'exits late',

@@ -32,7 +32,7 @@ const FLOOD_LINES = 50_000
 let options: Settings | undefined
 let current: Current | undefined
 let prompts = 0
-let isOver = false
+const listener = { isGone: false }
 
 const input = createInterface({ input: process.stdin })
 input.on('line', (text) => {
@@ -43,14 +43,14 @@ input.on('line', (text) => {
 })
 
 input.on('close', () => {
-  isOver = true
+  listener.isGone = true
 })
 
 /** Takes the parameters. The token would open the connection to the model; it is looked at and never printed. */
 function begin({ token, ...given }: Line): void {
   if (typeof token !== 'string' || token === '') throw new Error('It was given no token.')
   const defaults = { chunks: 6, chunkMs: 12, misbehaviours: [], politeFor: 0, noReplyMs: 0, exitAfterMs: 0 }
-  options = { ...defaults, ...given } as Settings // Checked by whoever has started it.
+  options = { ...defaults, ...given }
   const { misbehaviours, exitAfterMs } = options
   if (!misbehaviours.includes('exits late')) return
   // oxlint-disable-next-line bailiwick/no-process-signals -- a program that does not go when it is told to.
@@ -72,13 +72,15 @@ async function answer({ chunks, chunkMs, misbehaviours, politeFor }: Settings, p
   const pieces = piecesOf(whole, Math.min(String(prompt['draft'] ?? '').length, whole.length), chunks)
   const doesCrash = does.has('crashes') || (does.has('crashes once') && prompt['attempt'] === 1)
   if (does.has('floods')) await flood(id)
-  for (let at = 0; !isOver && (at < pieces.length || (mine.isInterrupted && does.has('ignores interrupts'))); at += 1) {
+  for (let at = 0; !listener.isGone && (at < pieces.length || (mine.isInterrupted && does.has('ignores interrupts'))); at += 1) {
     await pause(chunkMs)
+    if (mine.isInterrupted && does.has('crashes when interrupted')) throw new Error('It has crashed.')
     if (mine.isInterrupted && !does.has('ignores interrupts') && !does.has('finishes all the same')) {
       stop(mine, does.has('sends its result late') ? { type: 'result', id, text: whole } : undefined, chunkMs)
       return
     }
-    if (does.has('prints garbage')) process.stdout.write(`Warning: 12% of your context is left\n{"type":"chunk","id":\n{"type":"thinking"}\n\n`)
+    if (does.has('prints garbage'))
+      process.stdout.write(`Warning: 12% of your context is left\n{"type":"chunk","id":\n{"type":"thinking"}\n\n`)
     if (doesCrash && at >= pieces.length / 2) throw new Error('It has crashed.')
     print({ type: 'chunk', id, text: pieces[at] ?? 'and on … ' })
   }
@@ -104,7 +106,9 @@ async function flood(id: string): Promise<void> {
 /** What comes after the draft, in so many pieces as fall to it. */
 function piecesOf(whole: string, known: number, chunks: number): readonly string[] {
   const length = Math.max(1, Math.ceil(whole.length / chunks))
-  return Array.from({ length: Math.ceil((whole.length - known) / length) }, (_, at) => whole.slice(known + at * length, known + (at + 1) * length))
+  return Array.from({ length: Math.ceil((whole.length - known) / length) }, (_, at) =>
+    whole.slice(known + at * length, known + (at + 1) * length),
+  )
 }
 
 function print(line: Line): void {

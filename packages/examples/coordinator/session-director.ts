@@ -5,13 +5,13 @@
  * the answer that is on record.
  */
 
-import type { RefOf } from '@bailiwick/kernel'
+import type { RefOf, TurnOutcome } from '@bailiwick/kernel'
 import { deliveriesOf } from './payloads.ts'
 import type { Example } from './payloads.ts'
 import type { ProviderOptions } from './provider-session.ts'
 import type { session } from './session.actor.ts'
 import { now } from './session-turn.ts'
-import type { WorkProgress } from './session-turn.ts'
+import type { Work, WorkProgress } from './session-turn.ts'
 import { workOf } from './session-work.ts'
 import type { SessionWork } from './session-work.ts'
 import { translate } from './translate.ts'
@@ -39,10 +39,8 @@ export function workOfRounds(rounds: readonly number[], examples: readonly Examp
     })
 }
 
-/** What its sender was told in the end. */
-export interface Ending {
-  readonly outcome: string
-}
+/** What its sender was told in the end; of a command that is no turn, that it was handled. */
+export type Ending = TurnOutcome<Work> | { readonly outcome: 'ok'; readonly value: undefined }
 
 /** One message that was sent. */
 export class Sent {
@@ -128,15 +126,15 @@ export class Director {
   }
 
   /** Waits until all that was sent has come to its end. */
-  async settle(): Promise<readonly Ending[]> {
-    return await Promise.all(this.sent.map(({ answer }) => answer))
+  async settle(): Promise<void> {
+    await Promise.all(this.sent.map(({ answer }) => answer))
   }
 
   async #ask({ delivery, work }: Assigned, provider: ProviderOptions | undefined, onProgress: (value: unknown) => void): Promise<Ending> {
     const { name, ref } = this
     const { postTo } = this.#options
     const options = { idempotencyKey: [name, delivery], onProgress }
-    const assigned = { delivery: `${name}/${delivery}`, provider: { chunkMs: 10, ...provider } }
+    const assigned = { delivery: `${name}/${delivery}`, provider: { chunkMs: 8, ...provider } }
     switch (work.command) {
       case 'respond':
         return await ref.ask.respond({ ...work.input, ...assigned, postTo }, options)
@@ -150,7 +148,7 @@ export class Director {
         return await ref.ask.replan({ ...work.input, ...assigned }, options)
       case 'drop':
         await ref.ask.drop(work.input, { idempotencyKey: options.idempotencyKey })
-        return { outcome: 'ok' }
+        return { outcome: 'ok', value: undefined }
     }
   }
 }

@@ -2,7 +2,7 @@
 
 import type { RefOf, Stretch, TurnView } from '@bailiwick/kernel'
 import type { Director, Sent } from './session-director.ts'
-import type { session } from './session.actor.ts'
+import type { session, Task } from './session.actor.ts'
 import { addCounts } from './tally.ts'
 
 /** One stretch: who held the session, from when to when, and why no longer. Times are ms from the beginning of the first. */
@@ -15,8 +15,9 @@ export interface Held {
   readonly rank: string
   readonly attempt: number
   readonly ending: string
-  /** The step with which it went on, and the provider that it spoke to; undefined if nobody was listening. */
+  /** The step with which it went on; undefined if nobody was listening. */
   readonly step: number | undefined
+  /** The provider that it spoke to, if that is known. */
   readonly pid: number | undefined
 }
 
@@ -46,7 +47,8 @@ export interface SessionReport {
 
 /** Waits until all that a director has sent has come to its end and every reply is posted, and says what became of it. */
 export async function reportOn({ ref, name, sent }: Director): Promise<SessionReport> {
-  const endings = await Promise.all(sent.map(async ({ command, answer }) => `${command} ${(await answer).outcome}`))
+  const answers = await Promise.all(sent.map(({ answer }) => answer))
+  const endings = answers.map(({ outcome }, index) => `${sent[index]?.command ?? ''} ${outcome}`)
   const mine = await postedTasks(ref, name)
   const [turns, late] = await Promise.all([ref.turns({ limit: 200 }), ref.lateResults()])
   // Turns of earlier work of the same actor have smaller numbers.
@@ -54,6 +56,7 @@ export async function reportOn({ ref, name, sent }: Director): Promise<SessionRe
   const held = heldIn(
     turns.filter(({ turn }) => turn >= first),
     sent,
+    mine,
   )
   return {
     held,
@@ -73,30 +76,41 @@ export async function reportOn({ ref, name, sent }: Director): Promise<SessionRe
 async function postedTasks(ref: RefOf<typeof session>, name: string) {
   for await (const { context } of ref.changes()) {
     const mine = context.tasks.filter(({ delivery }) => delivery.startsWith(`${name}/`))
-    if (mine.every(({ command, state, isPosted }) => command !== 'respond' || state !== 'done' || isPosted)) return mine
+    const isGivenUp = context.heard['post-reply.failed'] !== undefined
+    if (isGivenUp || mine.every(({ command, state, isPosted }) => command !== 'respond' || state !== 'done' || isPosted)) return mine
   }
   return []
 }
 
+/** What was heard of one stretch. */
+interface Heard {
+  readonly calledAt: number
+  /** When it began. */
+  readonly at: number
+  readonly step: number
+  pid?: number
+  signalAt?: number
+}
+
 /** What was heard of the stretches, by epoch. */
-function heardOf(sent: readonly Sent[]): ReadonlyMap<number, { step: number; pid: number | undefined; signalAt: number | undefined }> {
-  const heard = new Map<number, { step: number; pid: number | undefined; signalAt: number | undefined }>()
-  for (const { seen } of sent) {
-    let epoch = 0
+function heardOf(sent: readonly Sent[]): ReadonlyMap<number, Heard> {
+  const heard = new Map<number, Heard>()
+  for (const { seen, calledAt } of sent) {
+    let stretch: Heard | undefined
     for (const one of seen) {
       if (one.kind === 'begun') {
-        epoch = one.epoch
-        heard.set(epoch, { step: one.step, pid: undefined, signalAt: undefined })
+        stretch = { calledAt, at: one.at, step: one.step }
+        heard.set(one.epoch, stretch)
+      } else if (stretch !== undefined) {
+        if (one.kind === 'provider') stretch.pid = one.pid
+        if (one.kind === 'signal') stretch.signalAt = one.at
       }
-      const stretch = heard.get(epoch)
-      if (one.kind === 'provider' && stretch !== undefined) stretch.pid = one.pid
-      if (one.kind === 'signal' && stretch !== undefined) stretch.signalAt = one.at
     }
   }
   return heard
 }
 
-function heldIn(turns: readonly TurnView[], sent: readonly Sent[]): readonly Held[] {
+function heldIn(turns: readonly TurnView[], sent: readonly Sent[], tasks: readonly Task[]): readonly Held[] {
   const heard = heardOf(sent)
   const stretches = turns.flatMap(({ turn, command, rank, history }) => history.map((stretch) => ({ turn, command, rank, ...stretch })))
   const startedAt = Math.min(...stretches.map(({ from }) => from))
@@ -112,36 +126,33 @@ function heldIn(turns: readonly TurnView[], sent: readonly Sent[]): readonly Hel
       attempt: stretch.attempt,
       ending: endingOf(stretch),
       step: heard.get(stretch.epoch)?.step,
-      pid: heard.get(stretch.epoch)?.pid,
+      pid: heard.get(stretch.epoch)?.pid ?? tasks.find(({ turn, epoch }) => turn === stretch.turn && epoch === stretch.epoch)?.pids.at(-1),
     }))
 }
 
 function endingOf({ outcome, mode, by, isForced }: Stretch): string {
-  const cause = by?.command ?? by?.reason ?? 'nobody'
-  const force = isForced === true ? ', and killed' : ''
-  switch (mode) {
-    case 'steal':
-      return `parked for ${cause}${force}`
-    case 'abort-keep':
-      return `aborted by ${cause}${force}, to start again`
-    case 'abort-drop':
-      return `dropped by ${cause}${force}`
-    default:
-      return outcome === 'ok' ? 'done' : outcome
-  }
+  const how = mode === undefined ? undefined : WORDS[mode]
+  if (how === undefined) return outcome === 'ok' ? 'done' : outcome
+  const cause = by?.command === undefined ? `: ${by?.reason ?? 'nobody knows why'}` : ` ${how.by} ${by.command}`
+  return `${how.did}${cause}${isForced === true ? ', provider killed' : ''}`
+}
+
+const WORDS: Readonly<Partial<Record<NonNullable<Stretch['mode']>, { readonly did: string; readonly by: string }>>> = {
+  steal: { did: 'parked', by: 'for' },
+  'abort-keep': { did: 'aborted', by: 'by' },
+  'abort-drop': { did: 'dropped', by: 'by' },
 }
 
 /** The interruptions of which both sides were heard. */
 function handOversIn(held: readonly Held[], turns: readonly TurnView[], sent: readonly Sent[]): readonly HandOver[] {
   const heard = heardOf(sent)
-  const callers = new Map(sent.flatMap((one) => one.seen.flatMap((seen) => (seen.kind === 'begun' ? [[seen.epoch, { ...one, begunAt: seen.at }] as const] : []))))
   return turns.flatMap(({ history }) =>
     history.flatMap(({ epoch, mode, by }) => {
       const next = held.find(({ turn, attempt }) => turn === by?.turn && attempt === 1)
-      const caller = next === undefined ? undefined : callers.get(next.epoch)
+      const begun = next === undefined ? undefined : heard.get(next.epoch)
       const signalAt = heard.get(epoch)?.signalAt
-      if (next === undefined || caller === undefined || signalAt === undefined || mode === undefined) return []
-      return [{ by: next.command, mode, seenMs: signalAt - caller.calledAt, begunMs: caller.begunAt - caller.calledAt }]
+      if (next === undefined || begun === undefined || signalAt === undefined || mode === undefined) return []
+      return [{ by: next.command, mode, seenMs: signalAt - begun.calledAt, begunMs: begun.at - begun.calledAt }]
     }),
   )
 }

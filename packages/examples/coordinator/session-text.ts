@@ -9,7 +9,7 @@ import { count, duration, several } from './words.ts'
 export function sceneGreeting(scene: number, isContinued: boolean): string {
   return isContinued
     ? `Going on with scene ${scene} of a provider session, which was cut off: its tasks resume.`
-    : `Scene ${scene} of a provider session: a worker with its tasks; review comments and failed checks get in its way.`
+    : `Scene ${scene} of a provider session: a worker at its tasks, interrupted by comments and checks.`
 }
 
 /** The scene as text. */
@@ -18,6 +18,7 @@ export function sceneText(scene: Scene): string {
   return [
     '',
     ...table(polite.held),
+    ...(scene.isContinued ? ['Times include those between the runs, in which nobody was there.'] : []),
     '',
     ...handOvers(polite.handOvers),
     ...facts(polite),
@@ -49,17 +50,27 @@ function handOvers(all: readonly HandOver[]): readonly string[] {
     `  ${label.padEnd(34)} half within ${duration(middle(times)).padStart(7)}, all within ${duration(Math.max(...times)).padStart(7)}`
   return [
     `${several(all.length, 'hand-over')}, from the call of the one who interrupts:`,
-    row('the task has seen its signal', all.map(({ seenMs }) => seenMs)),
-    row('the one who interrupts has begun', all.map(({ begunMs }) => begunMs)),
+    row(
+      'the task has seen its signal',
+      all.map(({ seenMs }) => seenMs),
+    ),
+    row(
+      'the one who interrupts has begun',
+      all.map(({ begunMs }) => begunMs),
+    ),
   ]
 }
 
 function facts({ held, pids, lateResults, repliesPosted }: SessionReport): readonly string[] {
-  const parked = held.filter(({ ending }) => ending.startsWith('parked'))
-  const aborted = held.filter(({ ending }) => ending.startsWith('aborted'))
-  const dropped = held.filter(({ ending }) => ending.startsWith('dropped'))
+  const [parked = 0, aborted = 0, dropped = 0] = ['parked', 'aborted', 'dropped'].map(
+    (word) => held.filter(({ ending }) => ending.startsWith(word)).length,
+  )
   return [
-    `Parked ${times(parked.length)} and resumed, aborted ${times(aborted.length)} and started again, dropped ${times(dropped.length)}.`,
+    `Tasks were ${[
+      ...(parked === 0 ? [] : [`parked ${times(parked)} and resumed`]),
+      ...(aborted === 0 ? [] : [`aborted ${times(aborted)} and started again`]),
+      ...(dropped === 0 ? [] : [`dropped ${times(dropped)}`]),
+    ].join(', ')}.`,
     pids.length === 1
       ? `One provider all the time: process ${String(pids[0])}.`
       : `${count(pids.length)} providers, one after the other: processes ${pids.join(', ')}.`,

@@ -77,6 +77,8 @@ export interface Task {
   readonly state: 'running' | 'parked' | 'pending' | 'done' | 'dropped' | 'failed'
   readonly attempt: number
   readonly epoch: number
+  /** The processes that have given its answers. */
+  readonly pids: readonly number[]
   /** Whether the reply that it has written was posted. */
   readonly isPosted: boolean
 }
@@ -90,11 +92,12 @@ type TurnEvent<Name extends string, Input> = { readonly turn: number; readonly a
   | { readonly type: `${Name}.failed`; readonly outcome: 'failed' | 'timed-out' | 'empty' }
 )
 
-type WorkEvent =
-  | TurnEvent<'respond', z.output<typeof response>>
-  | TurnEvent<Exclude<SessionTurn, 'respond'>, z.output<typeof assignment>>
+type WorkEvent = TurnEvent<'respond', z.output<typeof response>> | TurnEvent<Exclude<SessionTurn, 'respond'>, z.output<typeof assignment>>
 
-type SessionEvent = WorkEvent | ({ readonly type: 'drop' } & z.output<typeof dropping>) | { readonly type: 'post-reply.done'; readonly output: { readonly turn: number } }
+type SessionEvent =
+  | WorkEvent
+  | ({ readonly type: 'drop' } & z.output<typeof dropping>)
+  | { readonly type: 'post-reply.done'; readonly output: { readonly turn: number } }
 
 type Context = {
   /** The last tasks that have begun, in the order in which they first did. */
@@ -115,7 +118,9 @@ const machine = setup({
   types: { context: {} as Context, events: {} as SessionEvent },
   actions: {
     hear: assign({ heard: ({ context, event }) => countOne(context.heard, event.type) }),
-    note: assign(({ context, event }) => ('turn' in event ? { tasks: tasksAfter(context, event), replies: repliesAfter(context, event) } : {})),
+    note: assign(({ context, event }) =>
+      'turn' in event ? { tasks: tasksAfter(context, event), replies: repliesAfter(context, event) } : {},
+    ),
   },
 }).createMachine({
   id: 'session',
@@ -139,7 +144,8 @@ const machine = setup({
       actions: [
         'hear',
         assign({
-          tasks: ({ context, event: { output } }) => context.tasks.map((task) => (task.turn === output.turn ? { ...task, isPosted: true } : task)),
+          tasks: ({ context, event: { output } }) =>
+            context.tasks.map((task) => (task.turn === output.turn ? { ...task, isPosted: true } : task)),
         }),
       ],
     },
@@ -151,11 +157,18 @@ function tasksAfter({ tasks }: Context, event: WorkEvent): Context['tasks'] {
   const { turn, attempt, epoch } = event
   const state = stateAfter(event)
   if (tasks.some((task) => task.turn === turn))
-    return tasks.map((task) => (task.turn === turn ? { ...task, state, attempt, epoch } : task))
+    return tasks.map((task) => (task.turn === turn ? { ...task, state, attempt, epoch, pids: pidsIn(event) ?? task.pids } : task))
   // What is dropped before it has begun is no task yet.
   if (!('input' in event)) return tasks
   const [command = ''] = event.type.split('.')
-  return [...tasks.slice(1 - TASKS_KEPT), { turn, command, delivery: event.input.delivery, state, attempt, epoch, isPosted: false }]
+  return [
+    ...tasks.slice(1 - TASKS_KEPT),
+    { turn, command, delivery: event.input.delivery, state, attempt, epoch, pids: [], isPosted: false },
+  ]
+}
+
+function pidsIn(event: WorkEvent): readonly number[] | undefined {
+  return 'output' in event ? event.output.providers.map(({ pid }) => pid) : undefined
 }
 
 function repliesAfter({ replies }: Context, event: WorkEvent): Context['replies'] {
@@ -163,7 +176,9 @@ function repliesAfter({ replies }: Context, event: WorkEvent): Context['replies'
     const { comment, postTo } = event.input
     return { ...replies, [event.turn]: { comment: comment.id, file: postTo } }
   }
-  return HAS_ENDED.has(stateAfter(event)) ? Object.fromEntries(Object.entries(replies).filter(([turn]) => turn !== String(event.turn))) : replies
+  return HAS_ENDED.has(stateAfter(event))
+    ? Object.fromEntries(Object.entries(replies).filter(([turn]) => turn !== String(event.turn)))
+    : replies
 }
 
 function stateAfter(event: WorkEvent): Task['state'] {

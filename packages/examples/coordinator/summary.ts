@@ -2,6 +2,7 @@
 
 import type { LatencyOfLane } from './latency.ts'
 import { defaults } from './options.ts'
+import type { Scene } from './session-scene.ts'
 import type { Tally } from './tally.ts'
 import { handledBy } from './totals.ts'
 import type { Totals } from './totals.ts'
@@ -21,14 +22,20 @@ export interface Summary {
   }
 }
 
+/** What the demo as a whole says to programs. */
+export interface Told extends Summary {
+  /** The scene of the provider session, if it was played. */
+  readonly scene?: Scene
+}
+
 /** Whether every command that was not rejected has taken effect exactly once. */
 export function isExact({ totals }: Summary): boolean {
   return handledBy(totals) === totals.commands - totals.rejected
 }
 
-/** The summary as text. */
+/** The summary of the replay as text. */
 export function summaryText(summary: Summary): string {
-  return [...replayed(summary), ...commands(summary), ...states(summary), ...latency(summary), ...whatNext(summary)].join('\n')
+  return [...replayed(summary), ...commands(summary), ...states(summary), ...latency(summary), ''].join('\n')
 }
 
 function replayed({ totals, thisRun }: Summary): readonly string[] {
@@ -96,7 +103,8 @@ function latency({ thisRun: { latencyMs } }: Summary): readonly string[] {
   ]
 }
 
-function whatNext({ directory, totals }: Summary): readonly string[] {
+/** What to do next, as text. */
+export function nextText({ directory, totals }: Summary): string {
   const data = directory === defaults.data ? '' : ` --data ${directory}`
   return [
     '',
@@ -107,7 +115,7 @@ function whatNext({ directory, totals }: Summary): readonly string[] {
     'Meanwhile, kill -9 the process from another terminal and start it again: the totals come out as if nothing had happened.',
     'Other directories, more threads, JSON: --help',
     '',
-  ]
+  ].join('\n')
 }
 
 function row(label: string, value: number, remark = ''): string {

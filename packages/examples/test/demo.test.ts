@@ -3,13 +3,13 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Summary } from '../coordinator/summary.ts'
+import type { Summary, Told } from '../coordinator/summary.ts'
 
 const program = fileURLToPath(new URL('../coordinator/demo.ts', import.meta.url))
 
@@ -20,7 +20,7 @@ afterEach(() => {
 
 describe('totals', () => {
   test('are the same after kills with -9 at random moments as without', { timeout: 120_000 }, async () => {
-    const args = ['--rounds', '250', '--shards', '2', '--json']
+    const args = ['--rounds', '250', '--shards', '2', '--json', '--replay-only']
     const undisturbed = await finished(start([...args, '--data', directory()]))
     expect(undisturbed.code).toBe(0)
 
@@ -43,9 +43,9 @@ describe('totals', () => {
 
   test('of twice the rounds are the same in two runs as in one', { timeout: 60_000 }, async () => {
     const [data, atOnce] = [directory(), directory()]
-    expect((await finished(start(['--rounds', '3', '--data', data]))).code).toBe(0)
-    const inTwo = await finished(start(['--rounds', '6', '--json', '--data', data]))
-    const inOne = await finished(start(['--rounds', '6', '--json', '--data', atOnce]))
+    expect((await finished(start(['--rounds', '3', '--replay-only', '--data', data]))).code).toBe(0)
+    const inTwo = await finished(start(['--rounds', '6', '--replay-only', '--json', '--data', data]))
+    const inOne = await finished(start(['--rounds', '6', '--replay-only', '--json', '--data', atOnce]))
     expect(totalsOf(inTwo)).toEqual(totalsOf(inOne))
   })
 })
@@ -55,11 +55,20 @@ describe('the demo', () => {
     const data = directory()
     const first = await finished(start(['--rounds', '2', '--data', data]))
     expect(first).toMatchObject({ code: 0, stderr: '' })
-    for (const words of ['Replayed 2 rounds', 'each exactly once', 'pull-request', 'urgent  half within', data])
+    for (const words of [
+      'Replayed 2 rounds',
+      'each exactly once',
+      'pull-request',
+      'urgent  half within',
+      'Scene 1',
+      'parked for respond, provider killed',
+      data,
+    ])
       expect(first.stdout).toContain(words)
     const again = await finished(start(['--rounds', '2', '--data', data]))
     expect(again).toMatchObject({ code: 0, stderr: '' })
     expect(again.stdout).toContain('All 2 rounds are on disk already')
+    expect(again.stdout).toContain('Scene 2')
   })
 
   test('ends politely on Ctrl-C, with exit code 130, and goes on from there', { timeout: 60_000 }, async () => {
@@ -71,8 +80,49 @@ describe('the demo', () => {
     expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
     const rounds = /Stopped after ([\d,]+) round/.exec(stdout)?.[1]?.replaceAll(',', '')
     expect(rounds, stdout).toBeDefined()
-    const next = await finished(start(['--rounds', `${Number(rounds) + 1}`, '--json', '--data', data]))
+    const next = await finished(start(['--rounds', `${Number(rounds) + 1}`, '--replay-only', '--json', '--data', data]))
     expect(totalsOf(next)).toMatchObject({ rounds: Number(rounds) + 1 })
+  })
+
+  test(
+    'K22 killed with -9 in the middle of its scene goes on with it, and every message has its one answer',
+    { timeout: 60_000 },
+    async () => {
+      const data = directory()
+      const kills: number[] = []
+      let last: Finished | undefined
+      while (last?.code !== 0) {
+        const demo = start(['--rounds', '1', '--json', '--data', data])
+        if (kills.length < 4) await errors(demo, 'of a provider session')
+        // Read from the start: what a process leaves unread when it exits is lost.
+        const ended = finished(demo)
+        if (kills.length < 4) {
+          const afterMs = 50 + Math.random() * 1_200
+          kills.push(Math.round(afterMs))
+          await Promise.race([delay(afterMs), ended])
+          demo.kill('SIGKILL')
+        }
+        last = await ended
+        expect([0, null], `${last.stdout}${last.stderr}\nkilled after ${kills.join(', ')} ms`).toContain(last.code)
+      }
+      const { scene } = JSON.parse(last.stdout) as Told // Written by the same version of the demo.
+      expect(scene, `killed after ${kills.join(', ')} ms`).toMatchObject({ scene: 1, isContinued: true, polite: { repliesPosted: 5 } })
+      expect(readFileSync(join(data, 'replies.jsonl'), 'utf8').trim().split('\n')).toHaveLength(6)
+    },
+  )
+
+  test('ends politely on Ctrl-C in the middle of its scene, and goes on with it', { timeout: 60_000 }, async () => {
+    const data = directory()
+    const demo = start(['--rounds', '1', '--data', data])
+    await output(demo, 'Scene 1')
+    await delay(600)
+    demo.kill('SIGINT')
+    const { code, stdout, stderr } = await finished(demo)
+    expect({ code, stderr }, stdout).toEqual({ code: 130, stderr: '' })
+    expect(stdout).toContain('Stopped in the middle of the scene')
+    const next = await finished(start(['--rounds', '1', '--data', data]))
+    expect(next, next.stdout).toMatchObject({ code: 0, stderr: '' })
+    expect(next.stdout).toContain('Going on with scene 1')
   })
 
   test('refuses a directory that another process has open: one line with its process id, exit code 1', { timeout: 30_000 }, async () => {
@@ -134,15 +184,25 @@ async function textOf(stream: ChildProcess['stdout']): Promise<string> {
 
 /** Waits for words on the standard output, and leaves them there to be read. */
 async function output({ stdout }: ChildProcess, words: string): Promise<void> {
-  if (stdout === null) throw new Error('The standard output is not a pipe.')
-  stdout.setEncoding('utf8')
+  await said(stdout, words)
+}
+
+/** The same on the standard error. */
+async function errors({ stderr }: ChildProcess, words: string): Promise<void> {
+  await said(stderr, words)
+}
+
+async function said(stream: ChildProcess['stdout'], words: string): Promise<void> {
+  if (stream === null) throw new Error('It is not a pipe.')
+  stream.setEncoding('utf8')
   let text = ''
   while (!text.includes(words)) {
-    await once(stdout, 'readable')
-    const chunk: unknown = stdout.read()
+    await once(stream, 'readable')
+    const chunk: unknown = stream.read()
     if (typeof chunk === 'string') text += chunk
+    else if (stream.readableEnded) throw new Error(`It has ended without "${words}".`)
   }
-  stdout.unshift(text)
+  stream.unshift(text)
 }
 
 function totalsOf({ stdout }: Finished): Summary['totals'] {

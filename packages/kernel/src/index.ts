@@ -69,7 +69,7 @@ export type {
 } from './definition/define-effect.ts'
 export type { TurnError, TurnOptions, TurnOutcome } from './definition/turn.ts'
 export type { TurnDefinition, TurnPlacement } from './definition/turn-definition.ts'
-export type { Interruption, Preempt, PreemptMode, TurnCause, TurnContext } from './definition/turn-context.ts'
+export type { AnyTurnContext, Interruption, Preempt, PreemptMode, TurnCause, TurnContext } from './definition/turn-context.ts'
 export type {
   ExitReason,
   JsonValue,

@@ -467,7 +467,7 @@ export interface ShardStore {
   /** The earliest `dueAt` of all effects of a name that are not claimed since `recover`; `undefined` if there are none. */
   nextEffectDueAt(name: string): Answer<number | undefined>
 
-  /** Turns of an actor, ended ones included, the latest first, at most `limit`. */
+  /** Turns of an actor, at most `limit`: first those that have not ended, then those that have; the latest first in each. */
   turnsOf(type: string, key: string, limit: number): Answer<readonly StoredTurn[]>
 
   /** Late results, the latest first, at most `limit`; of one actor where one is given. */

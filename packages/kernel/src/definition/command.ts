@@ -99,6 +99,19 @@ export interface DeferredOptions<Reply> {
 
 const REPLY_WITHIN_MS = 3_600_000
 
+const ANSWER_MS = 30_000
+
+/** How long to wait for an answer where nobody says: for a turn as long as it may take, and until it has come to its boundary. */
+export function answerWithinMsOf({
+  replyWithinMs,
+  turn,
+}: {
+  readonly replyWithinMs: number
+  readonly turn: TurnDefinition | undefined
+}): number {
+  return turn === undefined ? ANSWER_MS : replyWithinMs + turn.drainMs + ANSWER_MS
+}
+
 /** Input of a command that was declared without a schema. */
 export type NoInput = object
 

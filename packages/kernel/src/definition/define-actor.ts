@@ -37,7 +37,7 @@ export interface TurnsOptions {
   readonly ranks?: readonly string[]
   /** After so many turns in a row that went before a parked one, that one is resumed, whatever waits. Default: no bound. */
   readonly maxBurst?: number
-  /** A turn that was started or resumed cannot be stolen from for so long, in milliseconds. Default 0. */
+  /** A turn that was started or resumed is not signalled for so long, in milliseconds, unless it is dropped for good. Default 0. */
   readonly minSliceMs?: number
   /** How many turns are kept for inspection once they have ended. Default 100. */
   readonly keep?: number
@@ -152,6 +152,7 @@ export function defineActor<
   check(type, PERSISTENCES.has(persist), 'persist', 'must be "snapshot" or "journal"')
   check(type, !(isVolatile && options.persist !== undefined), 'persist', 'has no meaning for a volatile actor')
   check(type, options.journal === undefined || persist === 'journal', 'journal', 'needs persist: "journal"')
+  const turns = turnsOf(type, options.turns ?? {})
   const timers = options.timers ?? 'deadline'
   check(type, TIMER_RESTARTS.has(timers), 'timers', 'must be "deadline", "remaining" or "restart"')
   const definition: ActorDefinition<Type, SnapshotFrom<Logic>, Commands> & { readonly [DEFINITION]: true } = {
@@ -159,8 +160,8 @@ export function defineActor<
     type,
     module: options.module,
     logic: options.logic,
-    commands: commandsOf(type, options.commands, isVolatile, options.turns?.ranks ?? []),
-    turns: turnsOf(type, options.turns ?? {}),
+    turns,
+    commands: commandsOf(type, options.commands, isVolatile, turns.ranks),
     input: options.input,
     mailbox: {
       capacity: wholeNumber(type, 'mailbox.capacity', options.mailbox?.capacity ?? 10_000, 1),
@@ -251,7 +252,8 @@ function commandsOf(
       `commands.${name}.input`,
       'must be a zod schema',
     )
-    const { reply, replyWithinMs } = definition
+    const { reply, replyWithinMs, output } = definition
+    check(type, output === undefined || typeof output.safeParse === 'function', `commands.${name}.output`, 'must be a zod schema')
     check(
       type,
       reply === undefined || reply === 'deferred' || typeof reply === 'function',

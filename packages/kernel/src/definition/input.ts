@@ -79,6 +79,17 @@ export function checkPreempt(operation: string, preempt: unknown): Preempt {
   throw new InvalidInput(operation, 'preempt', 'must be "steal", "abort-keep", "abort-drop" or "none"')
 }
 
+/** A misspelt option would be lost in silence. Throws `InvalidInput`, naming it. */
+export function checkOptionNames(operation: string, options: unknown, known: ReadonlySet<string>): void {
+  if (typeof options !== 'object' || options === null) throw new InvalidInput(operation, 'options', 'must be an object')
+  for (const field of Object.keys(options)) if (!known.has(field)) throw new InvalidInput(operation, field, 'is no option of this call')
+}
+
+/** Checks an abort signal, where one is given. Throws `InvalidInput`. */
+export function checkSignal(operation: string, signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new InvalidInput(operation, 'signal', 'must be an AbortSignal')
+}
+
 /** A plain key that looks like a compound one is written as JSON too, so that the two are never the same. */
 function plain(key: unknown): unknown {
   return typeof key === 'string' && (key.startsWith('[') || key.startsWith('"')) ? JSON.stringify(key) : key

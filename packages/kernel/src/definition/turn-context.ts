@@ -33,7 +33,7 @@ export interface Interruption {
 /** What a turn's `run` is given. */
 export interface TurnContext<Input, Frame> {
   readonly input: Input
-  /** The last checkpoint, if this turn resumes; `undefined` if it starts from the beginning. */
+  /** The last checkpoint: after the turn was parked, after a crash, and after an attempt that failed and is tried again. `undefined` if there is none, and after `abort-keep`. */
   readonly frame: Frame | undefined
   /** Number of the turn, unique on its shard for ever. */
   readonly turn: number

@@ -66,7 +66,11 @@ function restore(core: ShardCore, cell: Cell, stored: StoredActor): void {
   cell.hosted = hosted
   cell.number = stored.number
   cell.openCalls = decodeOpenCalls(stored.openCalls)
-  cell.session = sessionOfRows(stored.turns, stored.leases)
+  const { ranks } = definition.turns
+  cell.session = sessionOfRows(stored.turns, stored.leases, (command) => {
+    const rank = definition.commands.get(command)?.rank
+    return rank === undefined ? undefined : ranks.indexOf(rank)
+  })
   for (const { name, epoch, detail } of stored.leases) {
     if (name === SESSION_LEASE) continue
     const holder = JSON.parse(detail) as LeaseHolder | null // Written by `lease-service.ts`.

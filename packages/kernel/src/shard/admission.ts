@@ -36,7 +36,7 @@ export function admit(core: ShardCore, message: CommandMessage | ReadMessage | C
   switch (message[0]) {
     case ToShard.control:
       // Never refused for lack of room: it is what makes room.
-      enqueue(core, controlOf(cell, message, now))
+      admitControl(core, controlOf(cell, message, now))
       return
     case ToShard.ask:
     case ToShard.tell:
@@ -49,6 +49,12 @@ export function admit(core: ShardCore, message: CommandMessage | ReadMessage | C
     case ToShard.lateResults:
       place(core, fromRead(cell, message, now), undefined)
   }
+}
+
+/** Remembers control whose caller may leave before it is served. */
+function admitControl(core: ShardCore, waiting: Waiting): void {
+  core.controls.set(waiting.call, waiting)
+  enqueue(core, waiting)
 }
 
 function admitCommand(core: ShardCore, cell: Cell, message: CommandMessage, now: number): void {

@@ -32,7 +32,7 @@ import type {
 } from '@bailiwick/store'
 import type { FromShardMessage } from '../protocol/from-shard.ts'
 import type { Interruption } from '../definition/turn-context.ts'
-import type { Cell, TurnNews, Waiting } from './cell.ts'
+import type { Awaiting, Cell, TurnNews, Waiting } from './cell.ts'
 import type { Detail, ChainLink } from './detail.ts'
 import type { EffectClaim, EffectEnd } from './effect.ts'
 import { encodeOpenCall } from './open-call.ts'
@@ -187,6 +187,12 @@ export class OpenBatch implements Batch {
   readonly turnsTrimmed: Map<number, number> = new Map<number, number>()
   readonly turnStarts: TurnStart[] = []
   readonly interrupts: TurnInterrupt[] = []
+  /** Those who wait for turns that end with it. */
+  readonly turnAnswers: { readonly sequence: number; readonly awaiting: Awaiting[] }[] = []
+  /** Calls that wait for a lease since this batch. */
+  readonly leaseWaits: number[] = []
+  /** How many intents it holds. */
+  preemptions = 0
   /** News of turns that it deals with: dealt with again if it fails. */
   readonly turnNews: { readonly cell: Cell; readonly news: TurnNews }[] = []
   /** Checkpoints whose turns hear of them after the commit. */

@@ -7,13 +7,13 @@
  */
 import { findJsonFault } from '../definition/json.ts'
 import { checkValue } from '../definition/input.ts'
-import { AskCycle, CommandFailed, IdempotencyConflict, MailboxFull, messageOf, NotSerializable } from '../errors.ts'
+import { AskCycle, CommandFailed, IdempotencyConflict, MailboxFull, messageOf, NotSerializable, SystemClosed } from '../errors.ts'
 import type { FailWish, ReplyWish } from '../hosting/wish.ts'
 import { FromShard } from '../protocol/from-shard.ts'
 import { answer, refuse } from './answers.ts'
 import { waitingOf } from './cell.ts'
-import type { Cell, Waiting } from './cell.ts'
-import type { Awaiting, ShardCore } from './core.ts'
+import type { Awaiting, Cell, Waiting } from './cell.ts'
+import type { ShardCore } from './core.ts'
 import { bury } from './dead-letters.ts'
 import type { ChainLink } from './detail.ts'
 import { Gauge } from './gauges.ts'
@@ -110,6 +110,7 @@ export function join(core: ShardCore, reservation: OpenReply, waiting: Waiting):
   if (reservation.idempotency?.fingerprint !== idempotency?.fingerprint) {
     return new IdempotencyConflict(cell.address, command?.name ?? '', key)
   }
+  if (reservation.kind === 'turn' && waiting.tag === 'ask' && core.turns.isClosing) return new SystemClosed(true)
   core.count(Gauge.replayed)
   const caller = waiting.detail?.caller
   if (caller !== undefined) {
@@ -123,7 +124,8 @@ export function join(core: ShardCore, reservation: OpenReply, waiting: Waiting):
     answer(core, cell, waiting.call, undefined)
     return undefined
   }
-  awaitReply(core, reservation.sequence, { call: waiting.call, cell, waiting, isFollowed: waiting.detail?.isFollowed === true })
+  const isFollowed = waiting.detail?.isFollowed === true
+  awaitReply(core, reservation.sequence, { call: waiting.call, cell, waiting, isFollowed, isForTurn: reservation.kind === 'turn' })
   core.batch.answersOf(cell).push([FromShard.joined, waiting.call, key])
   return undefined
 }
@@ -174,6 +176,8 @@ export function settleReply(core: ShardCore, cell: Cell, call: OpenReply, settle
   closeCall(core, cell, call.sequence)
   const awaiting = core.awaiting.get(call.sequence) ?? []
   core.awaiting.delete(call.sequence)
+  // If the commit fails, a turn ends again; those who wait for it go on waiting.
+  if (call.kind === 'turn' && awaiting.length > 0) core.batch.turnAnswers.push({ sequence: call.sequence, awaiting })
   if ('value' in settlement) {
     if (settlement.isRecorded !== false) {
       recordSettlement(core, cell, call, { value: settlement.value })

@@ -126,6 +126,18 @@ export type TurnNews =
       readonly done: (error: Error | undefined) => void
     }
 
+/** A call from outside that waits for a deferred reply. */
+export interface Awaiting {
+  readonly call: number
+  readonly cell: Cell
+  /** The command that it came with, to be tried again if the one that it has joined fails; `undefined` for that one itself. */
+  readonly waiting: Waiting | undefined
+  /** Whether it is to hear of progress. */
+  readonly isFollowed?: boolean
+  /** Whether it waits for a turn: a closing system does not. */
+  readonly isForTurn?: boolean
+}
+
 /** What the store says about a command's names: that it was handled, or that it takes the place of a dead letter. */
 export type NameFinding =
   | { readonly kind: 'duplicate' }

@@ -14,9 +14,7 @@ import type { ChainLink } from './detail.ts'
 import { Gauge } from './gauges.ts'
 import { deliver } from './parcels.ts'
 import type { ChildAsksPart } from './parts.ts'
-import { checkSend } from './wishes.ts'
-
-const TIMEOUT_MS = 30_000
+import { answerWithinMs, checkSend } from './wishes.ts'
 
 interface Pending {
   readonly address: string
@@ -38,7 +36,7 @@ export class ChildAsks implements ChildAsksPart {
   async ask(cell: Cell, chain: readonly ChainLink[], wish: TellWish, timeoutMs: number | undefined, signal: AbortSignal): Promise<unknown> {
     const core = this.#core
     const parcel = checkSend(core, cell, wish)
-    const withinMs = checkMs(`asking of ${cell.address}`, 'timeoutMs', timeoutMs ?? TIMEOUT_MS, 1)
+    const withinMs = checkMs(`asking of ${cell.address}`, 'timeoutMs', timeoutMs ?? answerWithinMs(core, parcel), 1)
     const number = core.takeSequence()
     const caller = { type: cell.kind.definition.type, key: cell.key, request: number, life: core.store.epoch }
     return await new Promise((resolve, reject) => {

@@ -10,7 +10,7 @@ import { NotSerializable, encodeError, messageOf } from '../errors.ts'
 import type { EncodedError } from '../errors.ts'
 import { FromShard } from '../protocol/from-shard.ts'
 import type { OpenBatch } from './batch.ts'
-import type { Cell, Waiting } from './cell.ts'
+import type { Cell, TurnNews, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { encodeDetail } from './detail.ts'
 import { nameWaiting, unnameWaiting } from './natural.ts'
@@ -100,12 +100,13 @@ function writeSnapshot(core: ShardCore, batch: OpenBatch, cell: Cell): void {
 
 /** Undoes in memory what a failed batch did, and answers its callers with the error. */
 export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void {
+  const laterNews: { readonly cell: Cell; readonly news: TurnNews }[] = []
   for (const cell of batch.touched) {
     cell.isDirty = false
-    const { hasTurns } = cell
+    for (const news of newsOf(cell)) laterNews.push({ cell, news })
+    // Its turns may have to go on, even if nothing else waits for it. What has been heard of them goes first.
+    if (cell.hasTurns) laterNews.push({ cell, news: { kind: 'recover' } })
     if (cell.kind.isDurable) forget(core, cell)
-    // Its turns may have to go on, even if nothing else waits for it.
-    if (hasTurns) cell.pushInternal({ tag: 'turn', news: { kind: 'recover' } })
     core.ready.add(cell)
   }
   for (const waiting of batch.stored) {
@@ -128,7 +129,14 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   }
   const encoded = encodeError(error)
   refuseEditsOf(core, batch.stored, encoded)
+  const stillWaiting = new Set<number>()
+  for (const { sequence, awaiting } of batch.turnAnswers) {
+    // Their turns have not ended after all.
+    core.awaiting.set(sequence, awaiting)
+    for (const { call } of awaiting) stillWaiting.add(call)
+  }
   for (const [tag, call] of batch.answers.splice(0)) {
+    if (stillWaiting.has(call)) continue
     // A follow that has begun goes on: its next change comes with the next commit.
     const isEnded =
       tag === FromShard.value || tag === FromShard.error || (tag === FromShard.change && batch.joined.some((join) => join.call === call))
@@ -144,6 +152,7 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   }
   for (const waiting of batch.timerReads) batch.answers.push([FromShard.error, waiting.call, encoded])
   for (const sequence of batch.deadLettersRemoved) core.leavingLetters.delete(sequence)
+  for (const call of core.leaseQueue.rolledBack(batch.leaseWaits)) batch.answers.push([FromShard.error, call, encoded])
   for (const waiting of batch.turnReads) batch.answers.push([FromShard.error, waiting.call, encoded])
   for (const { done } of batch.processNotes) done(error)
   // What is known of processes stays true as well.
@@ -151,7 +160,7 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   core.batch.processes.push(...batch.processes.filter(({ sequence }) => !unwanted.has(sequence)))
   core.batch.processesEnded.push(...batch.processesEnded)
   // What is known of turns stays true, whatever the store says; their actors have just been emptied.
-  for (const { cell, news } of batch.turnNews) {
+  for (const { cell, news } of [...batch.turnNews, ...laterNews]) {
     cell.pushInternal({ tag: 'turn', news })
     core.ready.add(cell)
   }
@@ -159,6 +168,15 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   core.effects.rolledBack(batch)
   core.links.rolledBack(batch)
   for (const { cell, call } of batch.joined) if (cell.kind.isDurable) core.followers.get(cell.address)?.delete(call)
+}
+
+/** What an actor has not heard yet of its turns: nothing else knows of it. */
+function newsOf(cell: Cell): readonly TurnNews[] {
+  const found: TurnNews[] = []
+  for (let internal = cell.internals?.shift(); internal !== undefined; internal = cell.internals?.shift()) {
+    if (internal.tag === 'turn') found.push(internal.news)
+  }
+  return found
 }
 
 /** Edits in the batch under way of commands that were not accepted after all are not accepted either. */

@@ -11,7 +11,7 @@ import type { ShardClock } from './shard-clock.ts'
 import type { Clock } from '../seams/seams.ts'
 import { OpenBatch } from './batch.ts'
 import { Cell } from './cell.ts'
-import type { Kind, Waiting } from './cell.ts'
+import type { Awaiting, Kind, Waiting } from './cell.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
 import type {
@@ -30,16 +30,6 @@ import { Residents } from './residents.ts'
 import { WaitingList } from './waiting-list.ts'
 
 const READ_TRIES = 100
-
-/** A call from outside that waits for a deferred reply. */
-export interface Awaiting {
-  readonly call: number
-  readonly cell: Cell
-  /** The command that it came with, to be tried again if the one that it has joined fails; `undefined` for that one itself. */
-  readonly waiting: Waiting | undefined
-  /** Whether it is to hear of progress. */
-  readonly isFollowed?: boolean
-}
 
 /** What a core is made of. */
 export interface CoreParts {
@@ -91,6 +81,8 @@ export class ShardCore {
   readonly followers: Map<string, Set<number>> = new Map<string, Set<number>>()
   /** Calls from outside that wait for a deferred reply, by open call. */
   readonly awaiting: Map<number, Awaiting[]> = new Map<number, Awaiting[]>()
+  /** Control that waits, by call, as long as its caller may leave. */
+  readonly controls: Map<number, Waiting> = new Map<number, Waiting>()
   batch: OpenBatch
   /** The batch whose commit is under way. */
   committing: OpenBatch | undefined = undefined

@@ -21,6 +21,12 @@ export interface ChainLink {
   readonly command: string
 }
 
+/** A lease as one who holds it names it. */
+export interface LeaseMark {
+  readonly name: string
+  readonly epoch: number
+}
+
 /** What belongs to a message beside its command and input. */
 export interface Detail {
   /** The input is an event for the actor's own logic: the answer to a request, or the end of an effect. */
@@ -44,7 +50,7 @@ export interface Detail {
   /** What it does to a running turn of lower rank, where its sender said so. */
   readonly preempt?: Preempt
   /** The lease under which it was sent: it counts only as long as that one does. */
-  readonly lease?: { readonly name: string; readonly epoch: number }
+  readonly lease?: LeaseMark
   /** Its caller wants to hear of progress. */
   readonly isFollowed?: true
 }

@@ -35,6 +35,11 @@ export class LeaseQueue implements LeaseQueuePart {
     const queue = this.#queues.get(id)
     if (queue === undefined) this.#queues.set(id, [{ waiter, timer }])
     else queue.push({ waiter, timer })
+    this.#core.batch.leaseWaits.push(waiter.call)
+  }
+
+  rolledBack(calls: readonly number[]): readonly number[] {
+    return calls.filter((call) => this.withdraw(call))
   }
 
   shift(cell: Cell, name: string): LeaseWaiter | undefined {
@@ -44,9 +49,10 @@ export class LeaseQueue implements LeaseQueuePart {
     return waiter
   }
 
-  /** Lets a call wait no more; its caller has left. */
-  withdraw(call: number): void {
-    for (const id of this.#queues.keys()) if (this.#remove(id, call)) return
+  /** Lets a call wait no more; its caller has left. Answers whether it waited. */
+  withdraw(call: number): boolean {
+    for (const id of this.#queues.keys()) if (this.#remove(id, call)) return true
+    return false
   }
 
   /** Forgets everybody. Answers whose calls they were. */

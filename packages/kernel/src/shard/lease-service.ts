@@ -10,7 +10,7 @@
  * | force release | nothing | freed, as above | freed, as above |
  * | its time is over | – | freed, as above | – |
  */
-import { asError, InvalidInput, MailboxFull, StaleEpoch } from '../errors.ts'
+import { asError, InvalidInput, MailboxFull, StaleEpoch, SystemClosed } from '../errors.ts'
 import type { Hosted } from '../hosting/host.ts'
 import type { Control } from '../protocol/control.ts'
 import { answer, refuse } from './answers.ts'
@@ -28,6 +28,7 @@ const LEASES_MAX = 1_000
 /** Serves a wish about the turns or leases of an actor. */
 export function serveControl(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): void {
   const { call } = waiting
+  core.controls.delete(call)
   core.batch.touch(cell)
   try {
     const control = waiting.input as Control // Written by `Ref`.
@@ -40,6 +41,15 @@ export function serveControl(core: ShardCore, cell: Cell, hosted: Hosted, waitin
     refuse(core, cell, call, asError(error))
   }
   finish(core, waiting)
+}
+
+/** Lets control wait no more whose caller has left. */
+export function withdrawControl(core: ShardCore, call: number): void {
+  const waiting = core.controls.get(call)
+  if (waiting === undefined) return
+  core.controls.delete(call)
+  waiting.isWithdrawn = true
+  core.waiting.remove(waiting)
 }
 
 /** Ends a lease whose time is over. */
@@ -76,7 +86,7 @@ function serveLease(core: ShardCore, cell: Cell, hosted: Hosted, call: number, c
       return
     case 'force-release': {
       const wasHeld = isHeld(lease, now)
-      if (wasHeld) takeAway(core, cell, hosted, lease, 'forced')
+      if (wasHeld) takeAway(core, cell, hosted, lease, 'forced', control.reason)
       answer(core, cell, call, wasHeld)
       return
     }
@@ -111,6 +121,7 @@ function acquire(
     answer(core, cell, call, refused)
     return
   }
+  if (core.turns.isClosing) throw new SystemClosed(false)
   const { capacity } = cell.kind.definition.mailbox
   if (core.leaseQueue.size(cell, name) >= capacity) throw new MailboxFull(cell.address, 'mailbox', capacity)
   core.leaseQueue.add(cell, name, { call, owner, ttlMs, waitMs, refused })
@@ -131,10 +142,22 @@ function give(core: ShardCore, cell: Cell, hosted: Hosted, lease: Lease, owner: 
 }
 
 /** Takes a lease from whoever has it, and gives it to the first who waits: there is no moment at which anybody else could get it. */
-function takeAway(core: ShardCore, cell: Cell, hosted: Hosted, lease: Lease, how: 'released' | 'expired' | 'forced'): void {
+function takeAway(
+  core: ShardCore,
+  cell: Cell,
+  hosted: Hosted,
+  lease: Lease,
+  how: 'released' | 'expired' | 'forced',
+  reason?: string,
+): void {
   save(core, cell, freed(lease))
   core.timers.wish(cell, { kind: 'cancel', name: timerOfLease(lease.name) })
-  say(core, cell, hosted, `${lease.name}.released`, { owner: lease.holder?.owner ?? null, epoch: lease.epoch, how })
+  say(core, cell, hosted, `${lease.name}.released`, {
+    owner: lease.holder?.owner ?? null,
+    epoch: lease.epoch,
+    how,
+    ...(reason === undefined ? {} : { reason }),
+  })
   const waiter = core.leaseQueue.shift(cell, lease.name)
   if (waiter === undefined) return
   give(core, cell, hosted, freed(lease), waiter.owner, waiter.ttlMs)

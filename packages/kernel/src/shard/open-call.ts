@@ -5,7 +5,7 @@
  * idempotency key stays reserved while its command is being worked on.
  */
 import type { StoredOpenCall } from '@bailiwick/store'
-import type { Caller, ChainLink } from './detail.ts'
+import type { Caller, ChainLink, LeaseMark } from './detail.ts'
 import type { Lane } from './lanes.ts'
 
 /** A command that is not answered yet: its actor answers it later, or it is a turn. */
@@ -24,6 +24,8 @@ export interface OpenReply {
   readonly from?: string | undefined
   readonly naturalKey?: string | undefined
   readonly deliveries?: readonly string[] | undefined
+  /** The lease under which it counts, for one that waits for the session. */
+  readonly lease?: LeaseMark | undefined
   /** Whether somebody outside asked; a tell ends in the dead letters if it fails. */
   readonly isAsk: boolean
 }

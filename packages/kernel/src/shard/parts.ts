@@ -85,6 +85,8 @@ export interface LeaseQueuePart {
   add(cell: Cell, name: string, waiter: LeaseWaiter): void
   /** Takes the first one. */
   shift(cell: Cell, name: string): LeaseWaiter | undefined
+  /** After a failed commit: those who began to wait in it wait no more. Answers their calls. */
+  rolledBack(calls: readonly number[]): readonly number[]
 }
 
 /** Commands that wait for a place. */

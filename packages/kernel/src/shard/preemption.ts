@@ -5,7 +5,6 @@
 import type { Interruption, Preempt, TurnCause } from '../definition/turn-context.ts'
 import type { Cell, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
-import { Gauge } from './gauges.ts'
 import { isStronger, mayPreempt } from './session.ts'
 import type { Session, TurnRecord } from './session.ts'
 
@@ -51,8 +50,9 @@ export function intend(core: ShardCore, cell: Cell, record: TurnRecord, { mode, 
   if (!isStronger(mode, record)) return
   record.intent = { mode, by, at: core.batch.at }
   saveTurn(core, cell, record)
-  core.count(Gauge.preemptions)
+  core.batch.preemptions += 1
   if (record.state === 'running') core.batch.interrupts.push({ id: record.id, epoch: record.epoch, interruption: { mode, by } })
+  else if (cell.session !== undefined) cell.session.hasIntents = true
 }
 
 /** Cancels a turn by its number; false if there is none that is meant. */

@@ -7,7 +7,16 @@
 import type { StoredOutcome } from '@bailiwick/store'
 import { decodeKey } from '../definition/key.ts'
 import { findJsonFault } from '../definition/json.ts'
-import { asError, CommandFailed, CommandRejected, decodeError, IdempotencyConflict, messageOf, NotSerializable } from '../errors.ts'
+import {
+  asError,
+  CommandFailed,
+  CommandRejected,
+  decodeError,
+  IdempotencyConflict,
+  messageOf,
+  NotSerializable,
+  UnknownCommand,
+} from '../errors.ts'
 import type { EventLike, Hosted, Step } from '../hosting/host.ts'
 import { FromShard } from '../protocol/from-shard.ts'
 import { answer, refuse } from './answers.ts'
@@ -109,7 +118,7 @@ export function serveCommand(core: ShardCore, cell: Cell, hosted: Hosted, waitin
   if (command === undefined) throw new Error('A read was served as a command.')
   core.batch.touch(cell)
   try {
-    const stale = staleLeaseOf(core, cell, waiting)
+    const stale = staleLeaseOf(core, cell, command.name, waiting.detail?.lease)
     if (stale !== undefined) throw stale
     if (command.kind === 'query') {
       settleValue(core, cell, waiting, replyOf(cell, waiting, hosted.snapshot))
@@ -167,7 +176,7 @@ function serveDeferred(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Wai
 /** A command as a call that is not answered yet. */
 export function openReplyOf(core: ShardCore, waiting: Waiting, kind: OpenReply['kind']): OpenReply {
   const { command, idempotency, lane, input, detail } = waiting
-  const { caller, chain, from, naturalKey, deliveries } = detail ?? {}
+  const { caller, chain, from, naturalKey, deliveries, lease } = detail ?? {}
   return {
     kind,
     sequence: core.takeSequence(),
@@ -180,6 +189,7 @@ export function openReplyOf(core: ShardCore, waiting: Waiting, kind: OpenReply['
     from,
     naturalKey,
     deliveries,
+    lease,
     isAsk: waiting.tag === 'ask',
   }
 }
@@ -191,6 +201,8 @@ export function serveInstant(core: ShardCore, cell: Cell, hosted: Hosted, call: 
   const detail = { ...(chain === undefined ? {} : { chain }), ...(from === undefined ? {} : { from }) }
   const waiting = waitingOf({ tag: 'ask', call: 0, cell, command, lane, input, idempotency: undefined, at: 0, sequence: 0, detail })
   try {
+    // Its definition has changed since it was accepted.
+    if (command === undefined) throw new UnknownCommand(cell.address, call.command)
     const event = eventOf(call.command, input)
     const step = transition(core, cell, hosted, event, waiting)
     // It has waited already; there is no place to which it could go back.
@@ -198,7 +210,7 @@ export function serveInstant(core: ShardCore, cell: Cell, hosted: Hosted, call: 
     const wishes = wishesOf(core, cell, waiting, step)
     const value = replyOf(cell, waiting, step.snapshot)
     accept(core, cell, hosted, step, event, () => chainThrough(cell, waiting))
-    const isDeferred = command?.reply === 'deferred'
+    const isDeferred = command.reply === 'deferred'
     if (isDeferred) {
       const deferred: OpenReply = { ...call, kind: 'reply' }
       cell.openCalls?.set(sequence, deferred)

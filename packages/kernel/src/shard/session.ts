@@ -79,6 +79,8 @@ export class Session {
   readonly turns: Map<number, TurnRecord> = new Map<number, TurnRecord>()
   /** How many turns have begun since one was parked that has not been resumed. */
   burst = 0
+  /** Whether there may be intents against turns that do not run. */
+  hasIntents = false
   /** How many commands were served before a turn that might have begun. */
   waits = 0
 
@@ -87,6 +89,7 @@ export class Session {
     for (const record of turns) {
       this.turns.set(record.id, record)
       if (record.state === 'running') this.holder = record
+      else if (record.intent !== undefined) this.hasIntents = true
     }
   }
 

@@ -39,8 +39,10 @@ import type { ShardLimits } from './limits.ts'
 import { discard, list, replay, takeOut } from './letters.ts'
 import { Links } from './links.ts'
 import { serveInternal } from './internals.ts'
+import { leaseOfTimer } from './lease.ts'
+import { staleLeaseOf } from './lease-fence.ts'
 import { LeaseQueue } from './lease-queue.ts'
-import { serveControl } from './lease-service.ts'
+import { serveControl, withdrawControl } from './lease-service.ts'
 import { inherit, lookUpName, recordOf } from './natural.ts'
 import { callOfTimer } from './open-call.ts'
 import { ChildAsks } from './child-asks.ts'
@@ -52,7 +54,7 @@ import { Schedule } from './schedule.ts'
 import { finish, serveCommand, serveDuplicate, serveEdit, serveEvent, serveRead, serveRecorded, serveReserved } from './service.ts'
 import { ShardTimers } from './timers.ts'
 import { TurnRuns } from './turn-runs.ts'
-import { advance, serveTurn } from './turn-service.ts'
+import { advance, serveTurn, wouldTake } from './turn-service.ts'
 import { viewOfLateResult, viewOfTurn } from './turn-view.ts'
 
 /** How many commands are served between two looks at the clock. */
@@ -113,6 +115,7 @@ export class Shard implements HostEvents<Cell> {
   readonly #transport: Transport
   readonly #scheduler: Scheduler
   readonly #processes: ProcessManager
+  readonly #processNotes: ProcessNotes
   readonly #alarms = new Map<string, Timer>()
   #state: 'recovering' | 'open' | 'closing' | 'closed' = 'recovering'
   #fault: Error | undefined
@@ -158,10 +161,11 @@ export class Shard implements HostEvents<Cell> {
     })
     if (made === undefined) throw new Error('The core has not made its parts.')
     this.#parts = made
+    this.#processNotes = new ProcessNotes(this.#core)
     this.#processes = new ProcessManager({
       clock: parts.clock,
       children: parts.children,
-      journal: new ProcessNotes(this.#core),
+      journal: this.#processNotes,
       logFolder: parts.logFolder,
       newMarker: () => markerOf(this.#core),
       report: parts.report,
@@ -284,6 +288,7 @@ export class Shard implements HostEvents<Cell> {
       case ToShard.withdraw:
         withdraw(this.#core, message[1])
         this.#parts.leaseQueue.withdraw(message[1])
+        withdrawControl(this.#core, message[1])
         return
       case ToShard.ask:
       case ToShard.tell:
@@ -354,7 +359,7 @@ export class Shard implements HostEvents<Cell> {
     const error = encodeError(new SystemClosed(true))
     const answers: FromShardMessage[] = []
     for (const [sequence, awaiting] of core.awaiting) {
-      if (awaiting[0]?.cell.openCalls?.get(sequence)?.kind !== 'turn') continue
+      if (awaiting[0]?.isForTurn !== true) continue
       core.awaiting.delete(sequence)
       for (const { call } of awaiting) answers.push([FromShard.error, call, error])
     }
@@ -512,6 +517,8 @@ export class Shard implements HostEvents<Cell> {
     if (command.turn !== undefined) return true
     const mode = preemptOf(waiting)
     if (mode === 'none' || cell.session === undefined) return false
+    // What is refused, or what the present state does not take, interrupts nobody: it is served, and refused, as it is.
+    if (staleLeaseOf(this.#core, cell, command.name, waiting.detail?.lease) !== undefined || !wouldTake(cell, waiting)) return false
     const rank = rankOf(cell, waiting)
     if (holderBelow(cell.session, rank) !== undefined) return true
     // There is nobody to wait for; an abort may still be meant for what is parked.
@@ -696,6 +703,7 @@ export class Shard implements HostEvents<Cell> {
   /** Keeps the counts of what the store holds in step with what was committed. */
   #settleCounts(batch: OpenBatch, report: CommitReport | undefined): void {
     const core = this.#core
+    core.count(Gauge.preemptions, batch.preemptions)
     core.deadLetters += batch.deadLetters.length - batch.deadLettersRemoved.length - batch.deadLettersTrimmed
     core.count(Gauge.deadLettersLost, batch.deadLettersTrimmed)
     for (const sequence of batch.deadLettersRemoved) core.leavingLetters.delete(sequence)
@@ -707,7 +715,7 @@ export class Shard implements HostEvents<Cell> {
     const read = async (): Promise<void> => {
       const timers = await this.#core.store.timersOf(cell.kind.definition.type, cell.key)
       const views = timers
-        .filter(({ name }) => callOfTimer(name) === undefined)
+        .filter(({ name }) => callOfTimer(name) === undefined && leaseOfTimer(name) === undefined)
         .map(({ name, dueAt, everyMs, event }) => ({ name, dueAt, everyMs: Math.abs(everyMs), event: JSON.parse(event) as unknown }))
       this.#send([[FromShard.value, call, views]])
     }
@@ -820,6 +828,7 @@ export class Shard implements HostEvents<Cell> {
     this.#state = 'closed'
     this.#stopAlarms()
     this.#parts.effects.close()
+    this.#processNotes.close()
     try {
       await this.#processes.close(CLOSE_GRACE_MS)
       await this.#commitRest()

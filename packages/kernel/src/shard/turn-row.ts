@@ -18,9 +18,19 @@ export function turnOfRow({ sequence, command, detail, frame, isFrameDiscarded }
   return { ...kept, intent: kept.intent, outcome: kept.outcome, id: sequence, command, frame: isFrameDiscarded ? undefined : frame }
 }
 
-/** The session of an actor from its rows; `undefined` if it never had a turn. */
-export function sessionOfRows(turns: readonly StoredTurn[], leases: readonly StoredLease[]): Session | undefined {
+/** The session of an actor from its rows; `undefined` if it never had a turn. `rankNow` says which rank a command has now. */
+export function sessionOfRows(
+  turns: readonly StoredTurn[],
+  leases: readonly StoredLease[],
+  rankNow: (command: string) => number | undefined,
+): Session | undefined {
   const lease = leases.find(({ name }) => name === SESSION_LEASE)
   if (lease === undefined && turns.length === 0) return undefined
-  return new Session(lease?.epoch ?? 0, turns.map(turnOfRow))
+  return new Session(
+    lease?.epoch ?? 0,
+    turns.map((row) => {
+      const record = turnOfRow(row)
+      return { ...record, rank: rankNow(record.command) ?? record.rank }
+    }),
+  )
 }

@@ -61,6 +61,8 @@ interface Run {
   readonly startedAt: number
   seenAt: number
   timers: Timer[]
+  /** Its signal, which waits until its slice is over. */
+  deferred: (() => void) | undefined
   /** The checkpoint that waits to be served, with those who wait for it. */
   checkpoint: { frame: string; readonly waiting: ((error: Error | undefined) => void)[] } | undefined
 }
@@ -88,7 +90,10 @@ export class TurnRuns implements TurnsPart {
   }
 
   isLive(turn: number, epoch: number): boolean {
-    return this.#runs.get(turn)?.epoch === epoch
+    if (this.#runs.get(turn)?.epoch === epoch) return true
+    // One that was granted by a batch under way begins with its commit.
+    const { batch, committing } = this.#core
+    return [batch, committing].some((one) => one?.turnStarts.some(({ record }) => record.id === turn && record.epoch === epoch) === true)
   }
 
   /** For how long a running turn has given no sign of life, in milliseconds; `undefined` if it does not run. */
@@ -124,8 +129,9 @@ export class TurnRuns implements TurnsPart {
   /** Lets every turn come to a boundary, and none begin. They are parked, and go on at the next start. */
   park(): void {
     this.#isClosing = true
-    for (const { cell, id, epoch } of this.#runs.values()) {
-      this.#report(cell, { kind: 'interrupted', id, epoch, interruption: { mode: 'steal', by: { reason: 'the system is closing' } } })
+    for (const run of this.#runs.values()) {
+      run.deferred?.()
+      this.#interruptForClosing(run)
     }
   }
 
@@ -158,6 +164,7 @@ export class TurnRuns implements TurnsPart {
       startedAt: now,
       seenAt: now,
       timers: [],
+      deferred: undefined,
       checkpoint: undefined,
     }
     this.#runs.set(id, run)
@@ -167,6 +174,8 @@ export class TurnRuns implements TurnsPart {
     // One that was interrupted in the very batch that granted it never begins.
     const interrupt = batch.interrupts.find((one) => one.id === id && one.epoch === epoch)
     if (interrupt !== undefined) this.#interrupt(id, epoch, interrupt.interruption)
+    // Granted before the system began to close, and committed after.
+    if (this.#isClosing) this.#interruptForClosing(run)
     const context: AnyTurnContext = {
       // Its own copy: what it changes in there must not be seen by the next stretch.
       input: structuredClone(call.input ?? {}),
@@ -184,7 +193,7 @@ export class TurnRuns implements TurnsPart {
         return saved
       },
       progress: (value) => this.#tellProgress(run, value),
-      process: run.processes,
+      process: apiOf(run.processes),
     }
     void this.#perform(run, context)
   }
@@ -211,18 +220,26 @@ export class TurnRuns implements TurnsPart {
     return this.#parts.places.run({ on, module, type, command: name }, context, kill.signal, processes.fork)
   }
 
+  #interruptForClosing({ cell, id, epoch }: Run): void {
+    this.#report(cell, { kind: 'interrupted', id, epoch, interruption: { mode: 'steal', by: { reason: 'the system is closing' } } })
+  }
+
   #interrupt(id: number, epoch: number, interruption: Interruption): void {
     const run = this.#runs.get(id)
     if (run?.epoch !== epoch || run.signal.signal.aborted) return
     const { minSliceMs } = run.cell.kind.definition.turns
     const restMs = run.startedAt + minSliceMs - this.#core.clock.elapsed()
     const fire = (): void => {
+      run.deferred = undefined
       if (run.over.signal.aborted || run.signal.signal.aborted) return
       this.#after(run, run.definition.drainMs, () => this.#report(run.cell, { kind: 'drained', id, epoch }))
       run.signal.abort(interruption)
     }
     if (restMs <= 0 || this.#isClosing || interruption.mode === 'abort-drop' || interruption.mode === 'timed-out') fire()
-    else this.#after(run, restMs, fire)
+    else {
+      run.deferred = fire
+      this.#after(run, restMs, fire)
+    }
   }
 
   /** A loop that never yields gives the shard its turn here: what is urgent is taken in and committed before the answer. */
@@ -273,10 +290,12 @@ export class TurnRuns implements TurnsPart {
     run.seenAt = this.#core.clock.elapsed()
     const fault = findJsonFault(value)
     if (fault !== undefined) throw new InvalidInput(`progress of ${run.name}`, fault.path, `${fault.detail}, which JSON cannot carry`)
+    // As it is now: what becomes of the object afterwards is the turn's own business.
+    const told: unknown = structuredClone(value ?? null)
     for (const { call, isFollowed } of this.#core.awaiting.get(run.id) ?? []) {
       if (isFollowed !== true) continue
       if (this.#progress.length >= PROGRESS_MAX) this.#progress.shift()
-      this.#progress.push([FromShard.progress, call, value ?? null])
+      this.#progress.push([FromShard.progress, call, told])
     }
     if (this.#progress.length === 0 || this.#isSending) return
     this.#isSending = true
@@ -315,6 +334,15 @@ export class TurnRuns implements TurnsPart {
     for (const timer of run.timers) timer.cancel()
     run.timers = []
     run.over.abort()
+  }
+}
+
+/** What of it a turn may use, in a form that can be taken apart. */
+function apiOf(processes: ProcessApi): ProcessApi {
+  return {
+    run: async (spec) => await processes.run(spec),
+    spawn: async (spec) => await processes.spawn(spec),
+    session: async (name, spec) => await processes.session(name, spec),
   }
 }
 

@@ -24,6 +24,7 @@ import {
   ReplyOverdue,
   ShardCrashed,
   StaleEpoch,
+  SystemClosed,
   TurnTimeout,
   UnknownCommand,
 } from '../errors.ts'
@@ -34,6 +35,7 @@ import { awaitReply, cycleOf, NOBODY, openCall, refusalOfOpenCall, settleReply }
 import type { Settlement } from './calls.ts'
 import type { Cell, TurnNews, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
+import { bury } from './dead-letters.ts'
 import { Gauge } from './gauges.ts'
 import { staleLeaseOf } from './lease-fence.ts'
 import type { OpenReply } from './open-call.ts'
@@ -64,15 +66,22 @@ export function serveTurn(core: ShardCore, cell: Cell, hosted: Hosted, waiting: 
 function accept(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): void {
   const { command, detail } = waiting
   const name = command?.name ?? ''
-  const stale = staleLeaseOf(core, cell, waiting)
+  const stale = staleLeaseOf(core, cell, name, detail?.lease)
   if (stale !== undefined) throw stale
+  if (waiting.tag === 'ask' && core.turns.isClosing) throw new SystemClosed(false)
   if (!isTaken(cell, hosted, waiting)) throw new CommandRejected(cell.address, name, describeState(hosted))
   const refusal = cycleOf(core, cell, detail?.chain) ?? refusalOfOpenCall(cell)
   if (refusal !== undefined) throw refusal
   const call = openReplyOf(core, waiting, 'turn')
   openCall(core, cell, call, command?.replyWithinMs ?? 0)
   if (waiting.tag === 'ask')
-    awaitReply(core, call.sequence, { call: waiting.call, cell, waiting: undefined, isFollowed: detail?.isFollowed === true })
+    awaitReply(core, call.sequence, {
+      call: waiting.call,
+      cell,
+      waiting: undefined,
+      isFollowed: detail?.isFollowed === true,
+      isForTurn: true,
+    })
   else answer(core, cell, waiting.call, undefined)
   cell.session ??= new Session(0)
   const { session } = cell
@@ -97,6 +106,16 @@ function accept(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): 
   session.turns.set(record.id, record)
   saveTurn(core, cell, record)
   preempt(core, cell, session, { mode: preemptOf(waiting), rank: record.rank, by: { command: name, turn: record.id } })
+}
+
+/** Whether the present state takes an ordinary command. Nothing happens; what throws is found out when it is served. */
+export function wouldTake(cell: Cell, { command, input }: Waiting): boolean {
+  if (cell.hosted === undefined || command === undefined) return false
+  try {
+    return cell.kind.host.transition(cell.hosted, { ...input, type: command.name }).isAccepted
+  } catch {
+    return false
+  }
 }
 
 function isTaken(cell: Cell, { snapshot }: Hosted, { command, input }: Waiting): boolean {
@@ -136,8 +155,15 @@ export function serveNews(core: ShardCore, cell: Cell, hosted: Hosted, news: Tur
     case 'checkpoint':
       if (record === undefined) late(core, cell, news, 'checkpoint', true)
       else {
-        record.frame = news.take()
-        core.batch.framesSaved.set(record.id, record.frame)
+        const frame = news.take()
+        const isProgress = frame !== record.frame
+        record.frame = frame
+        if (record.crashes > 0 && isProgress) {
+          // It makes progress: the crashes are not its fault, or not only.
+          record.crashes = 0
+          saveTurn(core, cell, record)
+        }
+        core.batch.framesSaved.set(record.id, frame)
         core.batch.framesGone.delete(record.id)
       }
       core.batch.checkpoints.push({ news, stale: record === undefined ? staleOf(cell, news) : undefined })
@@ -148,12 +174,17 @@ export function serveNews(core: ShardCore, cell: Cell, hosted: Hosted, news: Tur
 export function advance(core: ShardCore, cell: Cell, hosted: Hosted): void {
   const { session } = cell
   if (session === undefined || session.turns.size === 0) return
-  for (const record of session.turns.values()) {
-    if (record.state !== 'running' && record.intent !== undefined) applyIntent(core, cell, hosted, session, record, record.intent)
-  }
-  while (session.holder === undefined && !core.turns.isClosing) {
+  for (;;) {
+    while (session.hasIntents) {
+      session.hasIntents = false
+      for (const record of session.turns.values()) {
+        if (record.state !== 'running' && record.intent !== undefined) applyIntent(core, cell, hosted, session, record, record.intent)
+      }
+    }
+    if (session.holder !== undefined || core.turns.isClosing) return
     const record = session.next(cell.kind.definition.turns.maxBurst)
     if (record === undefined || mustWait(cell, session, record)) return
+    // What the machine hears of it may lead to intents again.
     grant(core, cell, hosted, session, record)
   }
 }
@@ -176,6 +207,11 @@ function mustWait(cell: Cell, session: Session, record: TurnRecord): boolean {
 
 function grant(core: ShardCore, cell: Cell, hosted: Hosted, session: Session, record: TurnRecord): void {
   const call = callOf(cell, record)
+  const stale = staleLeaseOf(core, cell, record.command, call.lease)
+  if (stale !== undefined) {
+    endStale(core, cell, hosted, session, record, stale)
+    return
+  }
   const isResumed = record.state === 'parked'
   session.grant(record, core.batch.at)
   saveTurn(core, cell, record)
@@ -187,7 +223,6 @@ function grant(core: ShardCore, cell: Cell, hosted: Hosted, session: Session, re
     closeTurn(core, cell)
     return
   }
-  const { id, attempt, epoch } = record
   if (cell.kind.definition.commands.get(record.command)?.turn === undefined) {
     // Its definition has changed since it was accepted.
     endWith(core, cell, hosted, session, record, { outcome: 'failed', error: new UnknownCommand(cell.address, record.command) })
@@ -195,15 +230,18 @@ function grant(core: ShardCore, cell: Cell, hosted: Hosted, session: Session, re
     return
   }
   core.batch.turnStarts.push({ cell, record: { ...record }, call })
-  say(
-    core,
-    cell,
-    hosted,
-    call,
-    record,
-    isResumed ? 'resumed' : 'started',
-    isResumed ? { turn: id, attempt, epoch } : { input: call.input ?? {} },
-  )
+  say(core, cell, hosted, call, record, isResumed ? 'resumed' : 'started', {})
+}
+
+/** Ends what has waited for the session longer than the lease was held under which it was sent. */
+function endStale(core: ShardCore, cell: Cell, hosted: Hosted, session: Session, record: TurnRecord, error: Error): void {
+  const call = callOf(cell, record)
+  session.move(record, 'ended', core.batch.at)
+  record.outcome = { outcome: 'stale' }
+  saveTurn(core, cell, record)
+  closeTurn(core, cell)
+  settleReply(core, cell, call, { error, isRecorded: false, isTriedAgain: false })
+  if (!record.isInstant) say(core, cell, hosted, call, record, 'failed', { outcome: 'stale', error: plainError(error) })
 }
 
 /** Decides what becomes of a turn whose stretch has ended. */
@@ -338,6 +376,12 @@ function finishTurn(
   record.outcome = outcome
   saveTurn(core, cell, record)
   closeTurn(core, cell)
+  if (record.isInstant) {
+    // Its caller knows nothing of turns.
+    const reason = error ?? new CommandFailed(cell.address, record.command, 'it was cancelled before it was handled', { retryable: true })
+    settleReply(core, cell, call, { error: reason, isRecorded: false, isTriedAgain: false })
+    return
+  }
   const isFinal = outcome.outcome === 'ok' || outcome.outcome === 'empty' || outcome.outcome === 'cancelled'
   const settlement: Settlement = { value: outcome, isRecorded: isFinal, letter: error }
   settleReply(core, cell, call, settlement)
@@ -347,14 +391,19 @@ function finishTurn(
 /** Tells the machine how a turn goes on. What its state does not take is dropped. */
 function say(core: ShardCore, cell: Cell, hosted: Hosted, call: OpenReply, record: TurnRecord, what: string, fields: object): void {
   const { id, attempt, epoch, command } = record
-  const event: EventLike = { ...fields, turn: id, attempt, epoch, type: `${command}.${what}` } as EventLike
+  const event: EventLike = { ...fields, input: call.input ?? {}, turn: id, attempt, epoch, type: `${command}.${what}` } as EventLike
   const chain = [...(call.chain ?? []), { actor: cell.address, command }]
   try {
     serveStep(core, cell, hosted, event, { ...NOBODY, chain, turn: id })
   } catch (error) {
-    // The turn goes on or has ended all the same; what the machine could not take is reported.
+    // The turn goes on or has ended all the same; what the machine could not take is kept.
     core.count(Gauge.failed)
     core.report(error)
+    bury(
+      core,
+      { type: cell.kind.definition.type, key: cell.key, command: event.type, lane: 0, input: event, detail: { isEvent: true } },
+      error,
+    )
   }
 }
 

@@ -10,6 +10,8 @@ export interface TurnView {
   /** Its number, unique on its shard for ever. */
   readonly turn: number
   readonly command: string
+  /** Its input, as long as it has not ended. */
+  readonly input?: unknown
   readonly state: TurnState
   /** Name of its rank: one of `turns.ranks`, or the priority with which it was sent. */
   readonly rank: string
@@ -54,11 +56,13 @@ const PRIORITY_RANKS = ['urgent', 'high', 'normal', 'low']
 export function viewOfTurn(cell: Cell, row: StoredTurn, silentMs: number | undefined): TurnView {
   const { id, command, state, rank, attempt, epoch, intent, since, heldOffMs, history, outcome } = turnOfRow(row)
   const { definition } = cell.kind
+  const call = state === 'ended' ? undefined : cell.openCalls?.get(id)
   const ranks = definition.turns.ranks.length === 0 ? PRIORITY_RANKS : definition.turns.ranks
   const isSilent = silentMs !== undefined && silentMs > (definition.commands.get(command)?.turn?.silentMs ?? Number.POSITIVE_INFINITY)
   return {
     turn: id,
     command,
+    ...(call === undefined || call.kind === 'request' ? {} : { input: call.input ?? {} }),
     state,
     rank: ranks[rank] ?? 'none',
     attempt,

@@ -16,6 +16,7 @@ import {
   checkValue,
   fingerprintOfInput,
 } from '../definition/input.ts'
+import { answerWithinMsOf } from '../definition/command.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import { addressOf, encodeKey } from '../definition/key.ts'
 import { asError, CommandFailed, InvalidInput } from '../errors.ts'
@@ -180,11 +181,17 @@ function checkDeferred(cell: Cell, { kind, command }: ReplyWish | FailWish): voi
 function checkRequest(core: ShardCore, cell: Cell, wish: RequestWish): CheckedWish {
   const operation = `request of ${cell.address}`
   const parcel = checkSend(core, cell, wish)
-  const timeoutMs = checkMs(operation, 'timeoutMs', wish.timeoutMs ?? REQUEST_TIMEOUT_MS, 1)
+  const timeoutMs = checkMs(operation, 'timeoutMs', wish.timeoutMs ?? answerWithinMs(core, parcel), 1)
   for (const field of ['onDone', 'onError'] as const) {
     if (typeof wish[field] !== 'string' || wish[field] === '') throw new InvalidInput(operation, field, 'must be the type of an event')
   }
   return { kind: 'request', wish, parcel, timeoutMs }
+}
+
+/** How long an answer is waited for where nobody says: a turn takes its time. */
+export function answerWithinMs(core: ShardCore, { type, command }: Pick<Parcel, 'type' | 'command'>): number {
+  const definition = core.kindOf(type)?.definition.commands.get(command)
+  return definition === undefined ? REQUEST_TIMEOUT_MS : answerWithinMsOf(definition)
 }
 
 function checkEffect(core: ShardCore, wish: EffectWish): CheckedWish {

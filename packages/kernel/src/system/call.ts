@@ -2,8 +2,19 @@
  * From a call to the message that leaves: the input is validated and checked for JSON, options get their defaults, and
  * a key gets the fingerprint of what it stands for. Whatever is wrong is found here, before anything is sent.
  */
+import { answerWithinMsOf } from '../definition/command.ts'
 import type { AnyCommand } from '../definition/define-actor.ts'
-import { checkDueAt, checkIdempotencyKey, checkInput, checkMs, checkName, checkPreempt, fingerprintOfInput } from '../definition/input.ts'
+import {
+  checkDueAt,
+  checkIdempotencyKey,
+  checkInput,
+  checkMs,
+  checkName,
+  checkOptionNames,
+  checkPreempt,
+  checkSignal,
+  fingerprintOfInput,
+} from '../definition/input.ts'
 import type { Preempt } from '../definition/turn-context.ts'
 import { InvalidInput } from '../errors.ts'
 import type { Extras } from '../protocol/to-shard.ts'
@@ -20,7 +31,7 @@ export interface CallOptions {
    * such as a user and a request; at most 1,024 characters. Kept for 24 hours after completion unless the system says otherwise.
    */
   readonly idempotencyKey?: string | readonly string[]
-  /** After so many milliseconds the call ends with `AskTimeout`, its outcome unknown. Default 30,000. */
+  /** After so many milliseconds the call ends with `AskTimeout`, its outcome unknown. Default 30,000; for an ask of a turn its `endWithinMs`. */
   readonly timeoutMs?: number
   /** Ends the call with `AskAborted`. What was sent may still take effect. */
   readonly signal?: AbortSignal
@@ -82,12 +93,12 @@ export function checkCall(
   given: unknown,
   options: TellOptions & AskOptions = NO_OPTIONS,
 ): CheckedCall {
-  if (options !== NO_OPTIONS) checkOptions(operation, options)
+  if (options !== NO_OPTIONS) checkOptionNames(operation, options, OPTIONS)
   const input = checkInput(operation, command.input, given)
   const priority = options.priority ?? command.priority
   if (!PRIORITIES.includes(priority)) throw new InvalidInput(operation, 'priority', `must be one of ${PRIORITIES.join(', ')}`)
   const { signal } = options
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new InvalidInput(operation, 'signal', 'must be an AbortSignal')
+  checkSignal(operation, signal)
   const idempotencyKey =
     options.idempotencyKey === undefined ? undefined : checkIdempotencyKey(operation, options.idempotencyKey, command.kind, isDurable)
   return {
@@ -96,7 +107,7 @@ export function checkCall(
     idempotencyKey,
     fingerprint: idempotencyKey === undefined ? undefined : fingerprintOfInput(input),
     // A turn takes its time: unless its caller says otherwise, it is waited for as long as it may take.
-    timeoutMs: checkTimeout(operation, options.timeoutMs ?? (command.kind === 'turn' && !isTell ? command.replyWithinMs : undefined)),
+    timeoutMs: checkTimeout(operation, options.timeoutMs ?? (isTell ? undefined : answerWithinMsOf(command))),
     signal,
     extras: options === NO_OPTIONS ? undefined : extrasOf(operation, command, isDurable, isTell, options),
     onProgress: checkProgress(operation, isTell, options.onProgress),
@@ -123,12 +134,6 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'lease',
   'onProgress',
 ])
-
-/** A misspelt option would be lost in silence; an idempotency key above all. */
-function checkOptions(operation: string, options: unknown): void {
-  if (typeof options !== 'object' || options === null) throw new InvalidInput(operation, 'options', 'must be an object')
-  for (const field of Object.keys(options)) if (!OPTIONS.has(field)) throw new InvalidInput(operation, field, 'is no option of a call')
-}
 
 function checkProgress(operation: string, isTell: boolean, listener: unknown): ((value: unknown) => void) | undefined {
   if (listener === undefined) return undefined
@@ -169,6 +174,9 @@ function extrasOf(
     if (value === undefined) continue
     if (!isTell) throw new InvalidInput(operation, field, 'is an option of tell')
     if (!isDurable) throw new InvalidInput(operation, field, 'has no meaning for a volatile actor, which keeps nothing')
+  }
+  if (lease !== undefined && (naturalKey !== undefined || deliveryId !== undefined)) {
+    throw new InvalidInput(operation, 'lease', 'cannot be combined with naturalKey or deliveryId, which may edit what was sent by others')
   }
   if (naturalKey !== undefined && options.idempotencyKey !== undefined) {
     throw new InvalidInput(operation, 'idempotencyKey', 'cannot be combined with naturalKey, under which the input may change')

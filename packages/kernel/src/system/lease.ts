@@ -4,8 +4,8 @@
  * The holder's own view always ends before the shard's: it counts from before its request left, and subtracts a margin. So
  * a holder that looks at `isHeld` stops in time, and one that was paused and does not look is refused by its epoch.
  */
-import { checkMs, checkName } from '../definition/input.ts'
-import { InvalidInput } from '../errors.ts'
+import { checkMs, checkName, checkOptionNames, checkSignal } from '../definition/input.ts'
+import { InvalidInput, StaleEpoch } from '../errors.ts'
 import type { Control, LeaseAnswer } from '../protocol/control.ts'
 import type { Clock, Timer } from '../seams/seams.ts'
 
@@ -38,7 +38,7 @@ export interface LeaseState {
 export interface LeaseParts {
   readonly name: string
   readonly operation: string
-  readonly clock: () => Clock
+  readonly clock: Clock
   readonly control: (control: Control, options: { readonly timeoutMs?: number; readonly signal?: AbortSignal }) => Promise<unknown>
 }
 
@@ -47,6 +47,8 @@ const TTL_MS = 30_000
 const MARGIN = 0.05
 const ANSWER_MS = 30_000
 const NAME_MAX = 200
+const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['owner', 'ttlMs', 'waitMs', 'renewal', 'signal'])
+const FORCE_OPTIONS: ReadonlySet<string> = new Set(['reason'])
 const RENEWALS: ReadonlySet<string> = new Set(['auto', 'manual'])
 
 /** Checks the name of a lease. Throws `InvalidInput`. */
@@ -72,26 +74,30 @@ export class LeaseRef {
    */
   async acquire(options: AcquireOptions): Promise<Lease | undefined> {
     const { name, operation, clock, control } = this.#parts
+    checkOptionNames(operation, options, ACQUIRE_OPTIONS)
     const owner = checkName(operation, 'owner', options.owner)
     const ttlMs = checkMs(operation, 'ttlMs', options.ttlMs ?? TTL_MS, 1)
     const waitMs = checkMs(operation, 'waitMs', options.waitMs ?? 0, 0)
     const { signal, renewal = 'manual' } = options
     if (!RENEWALS.has(renewal)) throw new InvalidInput(operation, 'renewal', 'must be "auto" or "manual"')
+    checkSignal(operation, signal)
     const limits = { timeoutMs: waitMs + ANSWER_MS, ...(signal === undefined ? {} : { signal }) }
-    const askedAt = clock().elapsed()
+    const askedAt = clock.elapsed()
     const answer = (await control({ kind: 'acquire', name, owner, ttlMs, waitMs }, limits)) as LeaseAnswer // Written by the shard.
     if (!answer.isGranted) return undefined
     const lease = new Lease(this.#parts, { owner, epoch: answer.epoch, ttlMs, isAuto: renewal === 'auto' })
     // One that was waited for may have been granted at any moment up to now; how long ago, only renewing it tells.
     if (waitMs === 0) lease.extend(askedAt)
-    else await lease.renew()
+    else await confirm(lease)
     return lease
   }
 
-  /** Takes the lease from whoever holds it. False if nobody does. What the holder still writes in its name is refused. */
+  /** Takes the lease from whoever holds it; the machine hears the reason. False if nobody does. What the holder still writes in its name is refused. */
   async forceRelease(options: { readonly reason?: string } = {}): Promise<boolean> {
-    const { name, control } = this.#parts
+    const { name, control, operation } = this.#parts
+    checkOptionNames(operation, options, FORCE_OPTIONS)
     const { reason } = options
+    if (reason !== undefined) checkName(operation, 'reason', reason)
     return (await control({ kind: 'force-release', name, ...(reason === undefined ? {} : { reason }) }, {})) === true
   }
 
@@ -129,7 +135,7 @@ export class Lease {
 
   /** Whether it is certainly held now. Costs no message. False a little before the shard ends it. */
   get isHeld(): boolean {
-    return !this.#lost.signal.aborted && this.#parts.clock().elapsed() < this.#validUntil
+    return !this.#lost.signal.aborted && this.#parts.clock.elapsed() < this.#validUntil
   }
 
   /** Fires when it is no longer certain that it is held: released, lost, or not renewed in time. */
@@ -140,12 +146,17 @@ export class Lease {
   /** Lets it last for its whole duration from now on. Rejects with `StaleEpoch` if it is lost; then it stays lost. */
   async renew(): Promise<void> {
     const { clock, control, name } = this.#parts
-    const askedAt = clock().elapsed()
+    const askedAt = clock.elapsed()
     try {
       await control({ kind: 'renew', name, owner: this.owner, epoch: this.epoch, ttlMs: this.ttlMs }, {})
     } catch (error) {
       if (isStale(error)) this.#end(error)
       throw error
+    }
+    if (this.#lost.signal.aborted) {
+      // The answer came too late: its holder has been told that it is lost, and stays told.
+      await this.#giveBack()
+      throw new StaleEpoch(this.#parts.operation, this.epoch, this.epoch)
     }
     this.extend(askedAt)
   }
@@ -153,8 +164,7 @@ export class Lease {
   /** Gives it back. False if it was lost before, which is no error: somebody else may hold it by now. */
   async release(): Promise<boolean> {
     this.#end(new Error('It was released.'))
-    const { control, name } = this.#parts
-    return (await control({ kind: 'release', name, owner: this.owner, epoch: this.epoch }, {})) === true
+    return await this.#giveBack()
   }
 
   /** Gives it to somebody else, before those who wait. Resolves with the new epoch. Rejects with `StaleEpoch` if it is lost. */
@@ -173,7 +183,7 @@ export class Lease {
 
   /** Counts on it from the moment before the request left. For the kernel. */
   extend(askedAt: number): void {
-    const clock = this.#parts.clock()
+    const { clock } = this.#parts
     this.#stopTimers()
     const lastsMs = this.ttlMs * (1 - MARGIN)
     this.#validUntil = askedAt + lastsMs
@@ -182,11 +192,16 @@ export class Lease {
     if (this.#isAuto) this.#timers.push(clock.setTimer(() => this.#renewAgain(), Math.max(0, leftMs / 3)))
   }
 
+  async #giveBack(): Promise<boolean> {
+    const { control, name } = this.#parts
+    return (await control({ kind: 'release', name, owner: this.owner, epoch: this.epoch }, {})) === true
+  }
+
   #renewAgain(): void {
     // A renewal that fails for another reason than being too late is tried again until the time is over.
     this.renew().catch(() => {
       if (this.#lost.signal.aborted) return
-      this.#timers.push(this.#parts.clock().setTimer(() => this.#renewAgain(), this.ttlMs / 10))
+      this.#timers.push(this.#parts.clock.setTimer(() => this.#renewAgain(), this.ttlMs / 10))
     })
   }
 
@@ -198,6 +213,16 @@ export class Lease {
   #stopTimers(): void {
     for (const timer of this.#timers) timer.cancel()
     this.#timers = []
+  }
+}
+
+/** A lease that cannot be confirmed is given back, as far as that is possible, so that it does not stay with nobody. */
+async function confirm(lease: Lease): Promise<void> {
+  try {
+    await lease.renew()
+  } catch (error) {
+    lease.release().catch(() => undefined)
+    throw error
   }
 }
 

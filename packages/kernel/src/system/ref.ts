@@ -8,7 +8,7 @@ import type { CommandBuilder, CommandKind } from '../definition/command.ts'
 import type { ActorDefinition, AnyCommand } from '../definition/define-actor.ts'
 import { addressOf } from '../definition/key.ts'
 import type { ActorKey } from '../definition/key.ts'
-import { checkName, checkPreempt } from '../definition/input.ts'
+import { checkName, checkOptionNames, checkPreempt, checkSignal } from '../definition/input.ts'
 import type { PreemptMode } from '../definition/turn-context.ts'
 import { InvalidInput } from '../errors.ts'
 import type { SnapshotView } from '../hosting/host.ts'
@@ -105,7 +105,8 @@ export interface ActorRef<Snapshot, Commands> {
   lateResults(options?: ListOptions): Promise<readonly LateResultView[]>
   /**
    * Interrupts a turn by its number, whatever its rank. Resolves once the intent is durable, before the turn has come to a
-   * boundary: `superseded` if it has ended, or is in another attempt, and nothing was done.
+   * boundary: `superseded` if it has ended, or is in another attempt, and nothing was done. `accepted` also where nothing had to be
+   * done: for `steal` of a turn that does not run, for `abort-keep` of one that has not begun.
    */
   cancelTurn(turn: number, options?: CancelTurnOptions): Promise<{ readonly outcome: 'accepted' | 'superseded' }>
   /** The actor's lease of this name. Naming it does nothing. */
@@ -175,6 +176,8 @@ function defineMethod(methods: object, tag: CommandMessage[0], index: number, co
   })
 }
 
+const CANCEL_OPTIONS: ReadonlySet<string> = new Set(['attempt', 'mode', 'reason', 'timeoutMs', 'signal'])
+
 function checkLimit(operation: string, limit = 100): number {
   if (Number.isSafeInteger(limit) && limit >= 1) return limit
   throw new InvalidInput(operation, 'limit', 'must be a whole number from 1')
@@ -231,6 +234,7 @@ export class Ref {
 
   async cancelTurn(turn: number, options: CancelTurnOptions = {}): Promise<{ readonly outcome: unknown }> {
     const operation = `${this.type}.cancelTurn`
+    checkOptionNames(operation, options, CANCEL_OPTIONS)
     const { attempt, mode = 'abort-drop', reason } = options
     if (!Number.isSafeInteger(turn)) throw new InvalidInput(operation, 'turn', 'must be the number of a turn')
     if (attempt !== undefined && !Number.isSafeInteger(attempt)) throw new InvalidInput(operation, 'attempt', 'must be a whole number')
@@ -254,7 +258,7 @@ export class Ref {
     return new LeaseRef({
       name: checkLeaseName(operation, name),
       operation: `${this.address} lease ${name}`,
-      clock: () => this.#client().clock,
+      clock: this.#client().clock,
       control: async (control, options) => await this.#control('lease', options, control),
     })
   }
@@ -295,7 +299,9 @@ export class Ref {
     options: ReadOptions,
     limit?: number,
   ): Promise<unknown> {
-    const timeoutMs = checkTimeout(`${this.type}.${command}`, options.timeoutMs)
+    const operation = `${this.type}.${command}`
+    const timeoutMs = checkTimeout(operation, options.timeoutMs)
+    checkSignal(operation, options.signal)
     const { type } = this.#kind
     return await this.#client().call({ address: this.address, command }, { timeoutMs, signal: options.signal }, (call) =>
       limit === undefined ? [tag, call, type, this.#encodedKey] : [tag, call, type, this.#encodedKey, limit],
@@ -303,7 +309,9 @@ export class Ref {
   }
 
   async #control(command: string, options: ReadOptions, control: Control): Promise<unknown> {
-    const timeoutMs = checkTimeout(`${this.type}.${command}`, options.timeoutMs)
+    const operation = `${this.type}.${command}`
+    const timeoutMs = checkTimeout(operation, options.timeoutMs)
+    checkSignal(operation, options.signal)
     const limits = { timeoutMs, signal: options.signal, isWithdrawn: control.kind === 'acquire' }
     const { type } = this.#kind
     return await this.#client().call({ address: this.address, command }, limits, (call) => [

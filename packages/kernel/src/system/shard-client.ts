@@ -79,6 +79,8 @@ export class ShardClient {
   #transport: Transport | undefined
   #lastCall = 0
   #onIdle: (() => void) | undefined
+  /** Calls that got `SystemClosed` instead of an answer. */
+  #abandoned = 0
   #fault: Error | undefined
 
   constructor(parts: ClientParts) {
@@ -190,9 +192,9 @@ export class ShardClient {
     })
   }
 
-  /** Ends all follows and forgets the transport; calls still pending get `SystemClosed`. Answers how many there were. */
+  /** Ends all follows and forgets the transport; calls still pending get `SystemClosed`. Answers how many got it in all. */
   close(): number {
-    const abandoned = this.#pending.size
+    const abandoned = this.#abandoned + this.#pending.size
     this.#transport?.close()
     this.fail(new SystemClosed(true))
     this.#fault = new SystemClosed(false)
@@ -255,8 +257,12 @@ export class ShardClient {
       return // A late answer to a call that has timed out or was aborted leaves nothing behind.
     }
     this.#forget(pending)
-    if (tag === FromShard.value) pending.resolve(message[2])
-    else pending.reject(decodeError(message[2]))
+    if (tag === FromShard.value) {
+      pending.resolve(message[2])
+      return
+    }
+    if (message[2].code === 'SYSTEM_CLOSED') this.#abandoned += 1
+    pending.reject(decodeError(message[2]))
   }
 
   #endFollow(call: number, error: Error): void {

@@ -23,7 +23,7 @@ export interface CloseOptions {
 
 /** How a system was closed. */
 export interface CloseReport {
-  /** `polite`: every pending call was answered and every shard ended by itself. `forced`: the deadline passed before that. */
+  /** `polite`: every pending call was answered, apart from those that wait for a turn, and every shard ended by itself. `forced`: the deadline passed before that. */
   readonly outcome: 'polite' | 'forced'
   /** Calls that got `SystemClosed` instead of an answer. */
   readonly abandonedCalls: number

@@ -139,7 +139,7 @@ export const shardSchema: Schema = {
           ended INTEGER NOT NULL CHECK (ended IN (0, 1)),
           detail TEXT NOT NULL
         ) STRICT;
-        CREATE INDEX turn_actor ON turn (actor, sequence);
+        CREATE INDEX turn_actor ON turn (actor, ended, sequence DESC);
         CREATE INDEX turn_open ON turn (actor, sequence) WHERE ended = 0;
 
         -- Beside its turn, so that a turn changes without its frame being written again.

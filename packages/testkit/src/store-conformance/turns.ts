@@ -94,7 +94,7 @@ export const turnScenarios: Scenarios = {
     assert.deepEqual(await allOf(shard, '2'), [])
   },
 
-  'turns are read the latest first, of one actor, at most as many as asked for': async (place) => {
+  'turns are read the open ones first, then the latest first, of one actor, at most as many as asked for': async (place) => {
     const shard = await openShard(place)
     const other = account(3, { type: 'session', key: '1' })
     await shard.commit(
@@ -103,8 +103,8 @@ export const turnScenarios: Scenarios = {
         turns: [turn(5), turn(3, { isEnded: true }), turn(9), turn(7, { isEnded: true }), turn(4, { actor: 2 }), turn(6, { actor: 3 })],
       }),
     )
-    assert.deepEqual(await sequencesOf(shard), [9, 7, 5, 3])
-    assert.deepEqual(await sequencesOf(shard, '1', 3), [9, 7, 5])
+    assert.deepEqual(await sequencesOf(shard), [9, 5, 7, 3])
+    assert.deepEqual(await sequencesOf(shard, '1', 3), [9, 5, 7])
     assert.deepEqual(await sequencesOf(shard, '1', 0), [])
     assert.deepEqual(await sequencesOf(shard, '2'), [4])
     assert.deepEqual(
@@ -180,16 +180,16 @@ export const turnScenarios: Scenarios = {
       }),
     )
     await shard.commit(batch({ turnsKept: [{ actor: 1, keep: 5 }] }))
-    assert.deepEqual(await sequencesOf(shard), [9, 8, 6, 5, 4, 3, 2])
+    assert.deepEqual(await sequencesOf(shard), [9, 5, 2, 8, 6, 4, 3])
     await shard.commit(batch({ turnsKept: [{ actor: 1, keep: 2 }] }))
-    assert.deepEqual(await sequencesOf(shard), [9, 8, 6, 5, 2])
+    assert.deepEqual(await sequencesOf(shard), [9, 5, 2, 8, 6])
     // What ends in the same batch counts, and an actor that does not exist has nothing to lose.
     const turnsKept = [
       { actor: 1, keep: 2 },
       { actor: 99, keep: 0 },
     ]
     await shard.commit(batch({ turns: [ended(5), ended(9)], turnsKept }))
-    assert.deepEqual(await sequencesOf(shard), [9, 8, 2])
+    assert.deepEqual(await sequencesOf(shard), [2, 9, 8])
     await shard.commit(batch({ turnsKept: [{ actor: 1, keep: 0 }] }))
     const later = await reopenAfterCrash(place)
     assert.deepEqual(await sequencesOf(later), [2])

@@ -1,8 +1,8 @@
 /**
  * Actors whose turns do nothing by themselves: the test is handed every stretch of running and decides how it goes on.
  *
- * Their logic remembers, in order, every event that it hears, and complains by itself where a command that preempts is
- * handled while a turn runs that it should have interrupted.
+ * Their logic remembers, in order, every event that it hears, and notes by itself where a command that preempts is handled
+ * while a turn runs that it should have interrupted.
  */
 import { command, defineActor, query, turn } from '@bailiwick/kernel'
 import type { Preempt, TurnContext } from '@bailiwick/kernel'
@@ -31,6 +31,7 @@ export interface Heard {
   /** `note`, or what became of a turn: `started`, `parked`, … */
   readonly what: string
   readonly op: number
+  /** Of a note, the turn that ran although the command preempts it, and 0 if there was none. */
   readonly turn: number
   readonly attempt: number
   readonly epoch: number
@@ -42,11 +43,10 @@ export interface Heard {
 /** What an actor has heard. */
 export interface Memory {
   readonly heard: readonly Heard[]
-  /** The turn that runs as far as the machine knows, and its rank. */
-  readonly running: { readonly turn: number; readonly rank: number } | undefined
+  /** The turn that runs as far as the machine knows. */
+  readonly running: { readonly turn: number; readonly rank: number; readonly epoch: number } | undefined
   /** Operations and ranks by turn. */
   readonly known: Readonly<Record<number, { readonly op: number; readonly rank: number }>>
-  readonly complaints: readonly string[]
 }
 
 interface TurnEvent {
@@ -80,13 +80,8 @@ function remember(isPreemptible: IsPreemptible): (memory: Memory, event: NoteEve
 function noted(memory: Memory, { op, rank, preempt }: NoteEvent, isPreemptible: IsPreemptible): Memory {
   const { running } = memory
   const isBadlyTimed = preempt !== 'none' && running !== undefined && running.rank > rank && isPreemptible(running.rank)
-  return {
-    ...memory,
-    heard: [...memory.heard, { what: 'note', op, turn: 0, attempt: 0, epoch: 0 }],
-    complaints: isBadlyTimed
-      ? [...memory.complaints, `command ${op} was handled while turn ${running.turn} ran, which it preempts`]
-      : memory.complaints,
-  }
+  const { turn: id, epoch } = isBadlyTimed ? running : NOBODY
+  return { ...memory, heard: [...memory.heard, { what: 'note', op, turn: id, attempt: 0, epoch }] }
 }
 
 function turned(memory: Memory, event: TurnEvent): Memory {
@@ -112,12 +107,12 @@ function turned(memory: Memory, event: TurnEvent): Memory {
       },
     ],
     known,
-    running: begins ? { turn: id, rank } : isOver ? undefined : running,
-    complaints: memory.complaints,
+    running: begins ? { turn: id, rank, epoch } : isOver ? undefined : running,
   }
 }
 
-const NOTHING: Memory = { heard: [], running: undefined, known: {}, complaints: [] }
+const NOBODY = { turn: 0, epoch: 0 }
+const NOTHING: Memory = { heard: [], running: undefined, known: {} }
 
 const work = z.object({ op: z.number(), rank: z.number() })
 const remark = z.object({ op: z.number(), rank: z.number(), preempt: z.enum(['steal', 'abort-keep', 'abort-drop', 'none']) })

@@ -6,13 +6,14 @@
  * brought it to, if any, and returns.
  */
 import { command, defineActor, query, turn } from '@bailiwick/kernel'
-import type { ActorSnapshot, Interruption, System, TurnContext, TurnView } from '@bailiwick/kernel'
+import type { ActorSnapshot, Interruption, ReplyArguments, System, TurnContext, TurnView } from '@bailiwick/kernel'
 import { StoreUnavailable } from '@bailiwick/store'
 import type { ShardStore } from '@bailiwick/store'
 import { TestWorld } from '@bailiwick/testkit'
 import type { TestSystemOptions, TestWorldOptions } from '@bailiwick/testkit'
 import { onTestFinished } from 'vitest'
 import { assign, setup } from 'xstate'
+import type { SnapshotFrom } from 'xstate'
 import { z } from 'zod'
 
 export interface Frame {
@@ -148,6 +149,8 @@ export function run(name: string): (context: Context) => Promise<unknown> {
   return (context) => stage.perform(name, context)
 }
 
+type Reply = ReplyArguments<SnapshotFrom<typeof machine>, object>
+
 const commands = {
   /** A long task, which anybody more urgent may interrupt. */
   work: turn({ input, frame, priority: 'low', run: run('work') }),
@@ -168,22 +171,22 @@ const commands = {
   exact: turn({
     input,
     output: z.object({ n: z.number() }),
-    run: async (context: TurnContext<Input, unknown>) => (await stage.perform('exact', context as Context)) as { readonly n: number }, // The schema is to judge.
+    run: async (context) => (await stage.perform('exact', context as Context)) as { readonly n: number }, // The schema is to judge.
   }),
   /** Only while the actor is open. */
   picky: turn({
     input,
     priority: 'urgent',
     preempt: 'steal',
-    when: ({ context }: { readonly context: { readonly isOpen: boolean } }) => context.isOpen,
+    when: ({ context }: Reply) => context.isOpen,
     run: run('picky'),
   }),
-  note: command({ input, reply: ({ context }: { readonly context: { readonly heard: readonly Heard[] } }) => context.heard.length }),
+  note: command({ input, reply: ({ context }: Reply) => context.heard.length }),
   /** An ordinary command that preempts. */
   haste: command({ input, priority: 'urgent', preempt: 'steal' }),
   shut: command(),
   reopen: command(),
-  heard: query({ reply: ({ context }: { readonly context: { readonly heard: readonly Heard[] } }) => context.heard }),
+  heard: query({ reply: ({ context }: Reply) => context.heard }),
 }
 
 /** Its state is written as a snapshot. */

@@ -59,7 +59,7 @@ export class MemoryTurns {
   /** All turns of an actor, the latest first. */
   of(type: string, key: string, limit: number): StoredTurn[] {
     const turns = [...(this.#actors.find(type, key)?.turns.values() ?? [])]
-    return turns.sort(latestFirst).slice(0, limit).map(toTurn)
+    return turns.sort(openFirst).slice(0, limit).map(toTurn)
   }
 
   #replace(before: MemoryTurn | undefined, after: MemoryTurn | undefined, undo: Undo[]): void {
@@ -83,6 +83,11 @@ export class MemoryTurns {
 export function openTurnsOf(actor: MemoryActor): StoredTurn[] {
   const open = [...actor.turns.values()].filter((turn) => !turn.isEnded)
   return open.sort((left, right) => left.sequence - right.sequence).map(toTurn)
+}
+
+/** Those that have not ended go first. */
+function openFirst(left: MemoryTurn, right: MemoryTurn): number {
+  return left.isEnded === right.isEnded ? latestFirst(left, right) : left.isEnded ? 1 : -1
 }
 
 function latestFirst(left: MemoryTurn, right: MemoryTurn): number {

@@ -21,7 +21,7 @@ export const turnSql: Readonly<Record<'set' | 'keep' | 'open' | 'busy' | 'of', s
   busy: `SELECT actor.type, actor.key, min(turn.sequence) AS oldest
     FROM turn CROSS JOIN actor ON actor.number = turn.actor
     WHERE turn.ended = 0 GROUP BY turn.actor`,
-  of: `SELECT ${columns} WHERE turn.actor = (SELECT number FROM actor WHERE type = ? AND key = ?) ORDER BY turn.sequence DESC LIMIT ?`,
+  of: `SELECT ${columns} WHERE turn.actor = (SELECT number FROM actor WHERE type = ? AND key = ?) ORDER BY turn.ended, turn.sequence DESC LIMIT ?`,
 }
 
 interface TurnRow extends Pick<StoredTurn, 'sequence' | 'command' | 'detail'> {
