@@ -237,7 +237,9 @@ export class ShardEffects implements EffectsPart {
   #givenOf({ input, idempotencyKey, name }: DueEffect, attempt: number, { abort, over }: Run): EffectAttempt<never> {
     const make = (): EffectProcesses => {
       const gate = (): Error | undefined => (over.signal.aborted ? new StaleEpoch(`effect ${name}`, attempt, attempt + 1) : undefined)
-      return this.#processes(`effect ${name}`, gate, over.signal)
+      const processes = this.#processes(`effect ${name}`, gate, over.signal)
+      // In a form that can be taken apart.
+      return { run: async (spec) => await processes.run(spec), spawn: async (spec) => await processes.spawn(spec) }
     }
     let processes: EffectProcesses | undefined
     return {
