@@ -160,10 +160,12 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   core.batch.processes.push(...batch.processes.filter(({ sequence }) => !unwanted.has(sequence)))
   core.batch.processesEnded.push(...batch.processesEnded)
   // What is known of turns stays true, whatever the store says; their actors have just been emptied.
-  for (const { cell, news } of [...batch.turnNews, ...laterNews]) {
-    cell.pushInternal({ tag: 'turn', news })
-    core.ready.add(cell)
+  // Only when all of it has been heard again can it be said what was cut off.
+  const again = [...batch.turnNews, ...laterNews]
+  for (const isLast of [false, true]) {
+    for (const { cell, news } of again) if ((news.kind === 'recover') === isLast) cell.pushInternal({ tag: 'turn', news })
   }
+  for (const { cell } of again) core.ready.add(cell)
   core.childAsks.rolledBack(batch.asked, error)
   core.effects.rolledBack(batch)
   core.links.rolledBack(batch)

@@ -183,7 +183,7 @@ export function advance(core: ShardCore, cell: Cell, hosted: Hosted): void {
     }
     if (session.holder !== undefined || core.turns.isClosing) return
     const record = session.next(cell.kind.definition.turns.maxBurst)
-    if (record === undefined || mustWait(cell, session, record)) return
+    if (record === undefined || mustWait(cell, session)) return
     // What the machine hears of it may lead to intents again.
     grant(core, cell, hosted, session, record)
   }
@@ -195,12 +195,10 @@ export function expireTurn(core: ShardCore, cell: Cell, id: number): void {
   if (record !== undefined) intend(core, cell, record, { mode: 'timed-out', by: { reason: 'its whole time is over' } })
 }
 
-/** A turn does not begin while something more urgent waits to be served, which may want the session, up to the starvation bound. */
-function mustWait(cell: Cell, session: Session, record: TurnRecord): boolean {
-  const urgency = cell.mailbox !== undefined && cell.mailbox.size > cell.mailbox.postponed ? cell.mailbox.mostUrgent() : undefined
-  const call = cell.openCalls?.get(record.id)
-  const lane = call?.kind === 'turn' ? call.lane : 3
-  if (urgency === undefined || urgency >= lane || session.waits >= cell.kind.definition.mailbox.starvationBound) return false
+/** A turn does not begin while commands wait to be served, among which may be one that goes before it; up to the starvation bound. */
+function mustWait({ kind, mailbox }: Cell, session: Session): boolean {
+  const isEmpty = mailbox === undefined || mailbox.size === mailbox.postponed
+  if (isEmpty || session.waits >= kind.definition.mailbox.starvationBound) return false
   session.waits += 1
   return true
 }

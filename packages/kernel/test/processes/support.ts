@@ -89,7 +89,7 @@ export function afterwards(cleanup: () => Promise<void> | void): void {
   cleanups.push(cleanup)
 }
 
-export function temporaryFolder(): string {
+function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'bailiwick-processes-'))
   afterwards(() => rmSync(folder, { recursive: true, force: true }))
   return folder
