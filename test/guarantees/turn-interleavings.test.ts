@@ -12,7 +12,7 @@ import { codeOf, makePlace, until } from '../fixtures/place.ts'
 const ACTORS = 1_000
 /** How many schedules are under way at a time. */
 const WIDTH = 100
-const DEATHS = 3
+const DEATHS = 2
 
 /** A turn or a command that was asked for. */
 interface Order {
@@ -147,7 +147,7 @@ class Scene {
 
   async #send(key: string, { op, command: name, preempt, way, script }: Order): Promise<unknown> {
     const methods = this.#system.actor(driven, key)[way]
-    const options = { idempotencyKey: `op ${op}`, timeoutMs: 20_000, ...(preempt === undefined ? {} : { preempt }) }
+    const options = { idempotencyKey: `op ${op}`, timeoutMs: 120_000, ...(preempt === undefined ? {} : { preempt }) }
     if (name === 'urge' || name === 'remark') return await methods[name]({ op }, options)
     if (script === undefined) throw new Error('A turn has a script.')
     return await methods[name](script, options)
@@ -367,11 +367,12 @@ describe('random interleavings of turns on real threads', () => {
         }
       }
       await Promise.all(Array.from({ length: WIDTH }, drive))
-      const told: { readonly desk: Desk; readonly heard: readonly Heard[]; readonly turns: readonly TurnView[] }[] = []
-      for (const desk of scene.desks) {
-        const turns = await scene.ended(desk.key)
-        told.push({ desk, turns, heard: await scene.heard(desk.key) })
-      }
+      const told = await Promise.all(
+        scene.desks.map(async (desk) => {
+          const turns = await scene.ended(desk.key)
+          return { desk, turns, heard: await scene.heard(desk.key) }
+        }),
+      )
       const lines = readLines(scene.log)
       const died = lines.filter(({ what }) => what === 'death')
       const byKey = new Map<string, Line[]>(scene.desks.map(({ key }) => [key, []]))

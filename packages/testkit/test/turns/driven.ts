@@ -16,7 +16,7 @@ export const RANKS = ['handler', 'worker', 'chore', 'background'] as const
 export const DRAIN_MS = 1_000
 
 /** From what a turn resumes. */
-export interface Frame {
+interface Frame {
   readonly step: number
 }
 
@@ -68,7 +68,7 @@ interface NoteEvent {
 }
 
 /** Whether a turn of this rank may be interrupted by those above it. */
-export type IsPreemptible = (rank: number) => boolean
+type IsPreemptible = (rank: number) => boolean
 
 function remember(isPreemptible: IsPreemptible): (memory: Memory, event: NoteEvent | TurnEvent) => Memory {
   return (memory, event) => {
