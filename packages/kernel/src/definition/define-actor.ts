@@ -9,6 +9,7 @@ import type { AnyActorLogic, EventFromLogic, InputFrom, SnapshotFrom } from 'xst
 import { InvalidDefinition } from '../errors.ts'
 import { PRIORITIES } from '../shard/lanes.ts'
 import type { CommandBuilder, CommandDefinition, CommandKind } from './command.ts'
+import { DELAY_MAX } from './input.ts'
 import type { ActorKey } from './key.ts'
 import type { TurnDefinition } from './turn-definition.ts'
 
@@ -123,6 +124,8 @@ export type AnyCommand = CommandDefinition<CommandKind, any, any, unknown, any>
 
 const TIMER_RESTARTS: ReadonlySet<string> = new Set(['deadline', 'remaining', 'restart'])
 const PREEMPTS: ReadonlySet<string> = new Set(['steal', 'abort-keep', 'abort-drop', 'none'])
+const TURNS_OPTIONS: ReadonlySet<string> = new Set(['ranks', 'maxBurst', 'minSliceMs', 'keep'])
+const TURN_EVENTS = ['started', 'parked', 'resumed', 'done', 'cancelled', 'failed']
 const PLACEMENTS: ReadonlySet<string> = new Set(['shard', 'pool', 'process'])
 const PERSISTENCES: ReadonlySet<string> = new Set(['snapshot', 'journal'])
 
@@ -209,6 +212,14 @@ function isName(value: unknown): boolean {
   return typeof value === 'string' && /^[A-Za-z][\w.-]{0,99}$/.test(value)
 }
 
+function isDuration(value: unknown, min: number): boolean {
+  return typeof value === 'number' && value >= min && value <= DELAY_MAX
+}
+
+function isSchema(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'safeParse' in value && typeof value.safeParse === 'function'
+}
+
 function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null
 }
@@ -246,14 +257,9 @@ function commandsOf(
     )
     const definition = builder(name)
     check(type, PRIORITIES.includes(definition.priority), `commands.${name}.priority`, `must be one of ${PRIORITIES.join(', ')}`)
-    check(
-      type,
-      definition.input === undefined || typeof definition.input.safeParse === 'function',
-      `commands.${name}.input`,
-      'must be a zod schema',
-    )
+    check(type, definition.input === undefined || isSchema(definition.input), `commands.${name}.input`, 'must be a zod schema')
     const { reply, replyWithinMs, output } = definition
-    check(type, output === undefined || typeof output.safeParse === 'function', `commands.${name}.output`, 'must be a zod schema')
+    check(type, output === undefined || isSchema(output), `commands.${name}.output`, 'must be a zod schema')
     check(
       type,
       reply === undefined || reply === 'deferred' || typeof reply === 'function',
@@ -262,7 +268,7 @@ function commandsOf(
     )
     check(
       type,
-      Number.isFinite(replyWithinMs) && replyWithinMs > 0,
+      isDuration(replyWithinMs, Number.MIN_VALUE),
       `commands.${name}.${definition.turn === undefined ? 'replyWithinMs' : 'endWithinMs'}`,
       'must be a positive number',
     )
@@ -271,6 +277,11 @@ function commandsOf(
     commands.set(name, definition)
   }
   check(type, commands.size > 0, 'commands', 'must name at least one command')
+  for (const [name, { turn }] of commands) {
+    if (turn === undefined) continue
+    const forged = TURN_EVENTS.find((event) => commands.has(`${name}.${event}`))
+    check(type, forged === undefined, `commands.${name}.${forged ?? ''}`, `is the name of an event of the turn "${name}"`)
+  }
   return commands
 }
 
@@ -292,19 +303,22 @@ function checkTurn(type: string, command: string, turn: TurnDefinition): void {
   const field = (name: string): string => `commands.${command}.${name}`
   check(type, typeof turn.run === 'function', field('run'), 'must be a function')
   check(type, turn.when === undefined || typeof turn.when === 'function', field('when'), 'must be a function')
-  check(type, turn.frame === undefined || typeof turn.frame.safeParse === 'function', field('frame'), 'must be a zod schema')
+  check(type, turn.frame === undefined || isSchema(turn.frame), field('frame'), 'must be a zod schema')
   check(type, PLACEMENTS.has(turn.on), field('on'), 'must be "shard", "pool" or "process"')
   check(type, typeof turn.preemptible === 'boolean', field('preemptible'), 'must be true or false')
-  check(type, Number.isFinite(turn.drainMs) && turn.drainMs >= 0, field('drainMs'), 'must be a number from 0')
+  check(type, isDuration(turn.drainMs, 0), field('drainMs'), `must be a number from 0 to ${DELAY_MAX}`)
   for (const name of ['timeoutMs', 'silentMs'] as const)
-    check(type, Number.isFinite(turn[name]) && turn[name] > 0, field(name), 'must be a positive number')
+    check(type, isDuration(turn[name], Number.MIN_VALUE), field(name), `must be a positive number, at most ${DELAY_MAX}`)
   wholeNumber(type, field('maxAttempts'), turn.maxAttempts, 1)
 }
 
-function turnsOf(type: string, { ranks = [], maxBurst, minSliceMs = 0, keep = 100 }: TurnsOptions): Required<TurnsOptions> {
+function turnsOf(type: string, options: TurnsOptions): Required<TurnsOptions> {
+  check(type, isObject(options) && !Array.isArray(options), 'turns', 'must be an object')
+  for (const name of Object.keys(options)) check(type, TURNS_OPTIONS.has(name), `turns.${name}`, 'is no option of turns')
+  const { ranks = [], maxBurst, minSliceMs = 0, keep = 100 } = options
   check(type, Array.isArray(ranks) && ranks.every(isName), 'turns.ranks', 'must be a list of names')
   check(type, new Set(ranks).size === ranks.length, 'turns.ranks', 'must not name a rank twice')
-  check(type, Number.isFinite(minSliceMs) && minSliceMs >= 0, 'turns.minSliceMs', 'must be a number from 0')
+  check(type, isDuration(minSliceMs, 0), 'turns.minSliceMs', `must be a number from 0 to ${DELAY_MAX}`)
   return {
     ranks,
     maxBurst: maxBurst === undefined ? Number.MAX_SAFE_INTEGER : wholeNumber(type, 'turns.maxBurst', maxBurst, 1),

@@ -10,7 +10,7 @@ const NAME_LENGTH_MAX = 1_024
 /** The last moment that a date can stand for. */
 const MOMENT_MAX = 8.64e15
 /** A hundred thousand years, so that every moment reached by a delay is one that a date can stand for. */
-const DELAY_MAX = 3.2e15
+export const DELAY_MAX = 3.2e15
 
 /** Validates the input of a command. Throws `InvalidInput`, naming the field. */
 export function checkInput(operation: string, schema: z.ZodType | undefined, given: unknown): object | null {

@@ -5,7 +5,8 @@
  * `.failed` as the turn goes on. One turn of an actor runs at a time; its other commands are served meanwhile.
  */
 import type { z } from 'zod'
-import type { CommandBuilder, CommandOptions, InputOptions, NoInput, ReplyFunction } from './command.ts'
+import { InvalidDefinition } from '../errors.ts'
+import type { CommandBuilder, CommandDefinition, CommandOptions, InputOptions, NoInput, ReplyFunction } from './command.ts'
 import type { AnyTurnContext, PreemptMode, TurnCause, TurnContext } from './turn-context.ts'
 import type { TurnPlacement } from './turn-definition.ts'
 
@@ -53,6 +54,23 @@ export interface TurnOptions<Given, Input, Output, Frame, Snapshot> extends Comm
   readonly silentMs?: number
 }
 
+const OPTIONS: ReadonlySet<string> = new Set([
+  'input',
+  'output',
+  'frame',
+  'run',
+  'when',
+  'on',
+  'drainMs',
+  'timeoutMs',
+  'endWithinMs',
+  'maxAttempts',
+  'preemptible',
+  'silentMs',
+  'priority',
+  'preempt',
+  'rank',
+])
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
 
@@ -69,7 +87,18 @@ export function turn<Output = unknown, Frame = unknown, Snapshot = unknown>(
 export function turn<Given, Input, Output, Frame, Snapshot>(
   options: TurnOptions<Given, Input, Output, Frame, Snapshot>,
 ): CommandBuilder<'turn', Given, Input, TurnOutcome<Output>, Snapshot> {
-  return (name) => ({
+  const unknown = Object.keys(options).find((option) => !OPTIONS.has(option))
+  return (name) => {
+    if (unknown !== undefined) throw new InvalidDefinition('turn', `commands.${name}.${unknown}`, 'is no option of a turn')
+    return definitionOf(name, options)
+  }
+}
+
+function definitionOf<Given, Input, Output, Frame, Snapshot>(
+  name: string,
+  options: TurnOptions<Given, Input, Output, Frame, Snapshot>,
+): CommandDefinition<'turn', Given, Input, TurnOutcome<Output>, Snapshot> {
+  return {
     name,
     kind: 'turn',
     input: options.input,
@@ -91,5 +120,5 @@ export function turn<Given, Input, Output, Frame, Snapshot>(
       preemptible: options.preemptible ?? true,
       silentMs: options.silentMs ?? 600_000,
     },
-  })
+  }
 }

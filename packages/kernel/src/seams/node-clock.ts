@@ -4,11 +4,11 @@ import type { Clock, Random, Scheduler, Timer } from './seams.ts'
 /** Node clamps longer delays to 1 ms, so a longer wait is made of several. */
 const DELAY_MS_MAX = 2 ** 30
 
-/** Time as the machine tells it. Its timers do not keep the process alive. */
+/** Time as the machine tells it. Its timers keep the process alive only if asked to. */
 export const nodeClock: Clock = {
   wall: () => Date.now(),
   elapsed: () => performance.now(),
-  setTimer: (callback, delayMs) => new NodeTimer(callback, delayMs),
+  setTimer: (callback, delayMs, keepsAlive = false) => new NodeTimer(callback, delayMs, keepsAlive),
 }
 
 /** The event loop. */
@@ -25,10 +25,12 @@ export const nodeRandom: Random = () => Math.random()
 class NodeTimer implements Timer {
   readonly #callback: () => void
   readonly #dueAt: number
+  readonly #keepsAlive: boolean
   #timeout: NodeJS.Timeout | undefined
 
-  constructor(callback: () => void, delayMs: number) {
+  constructor(callback: () => void, delayMs: number, keepsAlive: boolean) {
     this.#callback = callback
+    this.#keepsAlive = keepsAlive
     this.#dueAt = performance.now() + delayMs
     this.#wait(delayMs)
   }
@@ -46,6 +48,7 @@ class NodeTimer implements Timer {
         else this.#callback()
       },
       Math.min(DELAY_MS_MAX, Math.ceil(delayMs)),
-    ).unref()
+    )
+    if (!this.#keepsAlive) this.#timeout.unref()
   }
 }

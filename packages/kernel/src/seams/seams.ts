@@ -23,8 +23,8 @@ export interface Clock {
   wall(): number
   /** Milliseconds since some moment; never runs backwards and means nothing outside this process. */
   elapsed(): number
-  /** Calls back once, not before `delayMs` have passed; delays of any length. Does not keep the process alive. */
-  setTimer(callback: () => void, delayMs: number): Timer
+  /** Calls back once, not before `delayMs` have passed; delays of any length. Keeps the process alive only if asked to. */
+  setTimer(callback: () => void, delayMs: number, keepsAlive?: boolean): Timer
 }
 
 /** Chance. */

@@ -46,7 +46,8 @@ import { Session } from './session.ts'
 import type { Intent, TurnRecord, TurnState } from './session.ts'
 import { checkResult } from './turn-result.ts'
 
-const CRASHES_MAX = 5
+/** Fewer than the deaths after which a thread is given up. */
+const CRASHES_MAX = 3
 /** What a stretch came to that was ended by force. */
 const FORCED = { error: new Error('It was ended by force.') }
 
@@ -352,7 +353,7 @@ function recover(core: ShardCore, cell: Cell, hosted: Hosted): void {
     const wanted = intent ?? { mode: 'steal', by: crash, at: core.batch.at }
     // Without a frame there is nothing to resume from.
     const applied: Intent = wanted.mode === 'steal' && !hasFrame ? { ...wanted, mode: 'abort-keep' } : wanted
-    session.release(record, 'pending', { to: core.batch.at, outcome: 'failed', mode: applied.mode, by: applied.by })
+    session.release(record, 'pending', { to: core.batch.at, outcome: 'cancelled', mode: applied.mode, by: applied.by })
     session.epoch += 1
     applyIntent(core, cell, hosted, session, record, applied)
   }

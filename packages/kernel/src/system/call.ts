@@ -51,7 +51,7 @@ export interface CallOptions {
 
 /** Options of `ask` alone. */
 export interface AskOptions extends CallOptions {
-  /** Hears what a turn reports with `progress`, in order. Nothing that comes after the answer. */
+  /** Hears what a turn reports with `progress`, in order. Nothing that comes after the answer. What it throws is an uncaught error of the program. */
   readonly onProgress?: (value: unknown) => void
 }
 

@@ -8,7 +8,7 @@ import type { CommandBuilder, CommandKind } from '../definition/command.ts'
 import type { ActorDefinition, AnyCommand } from '../definition/define-actor.ts'
 import { addressOf } from '../definition/key.ts'
 import type { ActorKey } from '../definition/key.ts'
-import { checkName, checkOptionNames, checkPreempt, checkSignal } from '../definition/input.ts'
+import { checkName, checkOptionNames, checkSignal } from '../definition/input.ts'
 import type { PreemptMode } from '../definition/turn-context.ts'
 import { InvalidInput } from '../errors.ts'
 import type { SnapshotView } from '../hosting/host.ts'
@@ -176,9 +176,14 @@ function defineMethod(methods: object, tag: CommandMessage[0], index: number, co
   })
 }
 
+const MODES: ReadonlySet<string> = new Set(['steal', 'abort-keep', 'abort-drop'])
 const CANCEL_OPTIONS: ReadonlySet<string> = new Set(['attempt', 'mode', 'reason', 'timeoutMs', 'signal'])
 
-function checkLimit(operation: string, limit = 100): number {
+const LIST_OPTIONS: ReadonlySet<string> = new Set(['limit', 'timeoutMs', 'signal'])
+
+function checkLimit(operation: string, options: ListOptions): number {
+  checkOptionNames(operation, options, LIST_OPTIONS)
+  const { limit = 100 } = options
   if (Number.isSafeInteger(limit) && limit >= 1) return limit
   throw new InvalidInput(operation, 'limit', 'must be a whole number from 1')
 }
@@ -225,11 +230,11 @@ export class Ref {
   }
 
   async turns(options: ListOptions = {}): Promise<unknown> {
-    return await this.#read(ToShard.turns, 'turns', options, checkLimit(`${this.type}.turns`, options.limit))
+    return await this.#read(ToShard.turns, 'turns', options, checkLimit(`${this.type}.turns`, options))
   }
 
   async lateResults(options: ListOptions = {}): Promise<unknown> {
-    return await this.#read(ToShard.lateResults, 'lateResults', options, checkLimit(`${this.type}.lateResults`, options.limit))
+    return await this.#read(ToShard.lateResults, 'lateResults', options, checkLimit(`${this.type}.lateResults`, options))
   }
 
   async cancelTurn(turn: number, options: CancelTurnOptions = {}): Promise<{ readonly outcome: unknown }> {
@@ -238,7 +243,7 @@ export class Ref {
     const { attempt, mode = 'abort-drop', reason } = options
     if (!Number.isSafeInteger(turn)) throw new InvalidInput(operation, 'turn', 'must be the number of a turn')
     if (attempt !== undefined && !Number.isSafeInteger(attempt)) throw new InvalidInput(operation, 'attempt', 'must be a whole number')
-    if (checkPreempt(operation, mode) === 'none') throw new InvalidInput(operation, 'mode', 'must interrupt the turn')
+    if (!MODES.has(mode)) throw new InvalidInput(operation, 'mode', 'must be "steal", "abort-keep" or "abort-drop"')
     if (reason !== undefined) checkName(operation, 'reason', reason)
     const outcome = await this.#control('cancelTurn', options, {
       kind: 'cancel-turn',

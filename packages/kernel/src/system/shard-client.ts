@@ -92,6 +92,11 @@ export class ShardClient {
     return this.#parts.clock
   }
 
+  /** Whether a thread serves the shard now. */
+  get isAttached(): boolean {
+    return this.#transport !== undefined
+  }
+
   /** How many calls wait for an answer. */
   get pendingCalls(): number {
     return this.#pending.size

@@ -129,7 +129,10 @@ export class System {
     const timeoutMs = Math.max(1, deadline - this.#parts.clock.elapsed())
     const subject = { address: this.directory, command: 'close' }
     await Promise.all(
-      this.#parts.clients.map((client) => client.call(subject, { timeoutMs, signal: undefined }, (call) => [ToShard.close, call])),
+      // One without a thread has nothing to close.
+      this.#parts.clients
+        .filter((client) => client.isAttached)
+        .map((client) => client.call(subject, { timeoutMs, signal: undefined }, (call) => [ToShard.close, call])),
     )
   }
 

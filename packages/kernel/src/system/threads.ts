@@ -72,7 +72,8 @@ export class ThreadSlot {
       return
     }
     const delayMs = Math.min(RESTART_MS_MAX, RESTART_MS_MIN * 2 ** (this.#deaths.length - 1))
-    this.#restart = this.#seams.clock.setTimer(() => this.#startAgain(), delayMs)
+    // Somebody may wait for nothing but the next thread.
+    this.#restart = this.#seams.clock.setTimer(() => this.#startAgain(), delayMs, true)
   }
 
   #startAgain(): void {
