@@ -9,7 +9,15 @@ const modules = '**/node_modules/**'
 /** Specs of one package. They start no thread that has to be alone on the machine. */
 const unit: TestProjectConfiguration = {
   extends: true,
-  test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'], exclude: [modules], testTimeout: 10_000, sequence: { groupOrder: 0 } },
+  test: {
+    name: 'unit',
+    include: ['packages/*/test/**/*.test.ts'],
+    exclude: [modules],
+    // vitest leaves one core to itself; of two that is too many.
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    sequence: { groupOrder: 0 },
+  },
 }
 
 /** What crosses packages, with real threads and processes. */
