@@ -99,8 +99,8 @@ interface Stage {
 /** Plays the scene, unless it is stopped before its end: the turns that run then are parked when the system closes. */
 async function play(system: System, { signal, screen, ...stage }: Stage): Promise<Scene | 'stopped'> {
   const onBegin = (scene: number, isContinued: boolean): void => void screen.write(`\n${sceneGreeting(scene, isContinued)}\n`)
+  if (signal.aborted) return 'stopped'
   const stopped = new Promise<'stopped'>((resolve) => {
-    if (signal.aborted) resolve('stopped')
     signal.addEventListener('abort', () => resolve('stopped'), { once: true })
   })
   const played = playScene(system, { ...stage, onBegin })
