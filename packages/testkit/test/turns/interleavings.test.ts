@@ -207,7 +207,7 @@ interface Stretch {
 const UNPREEMPTIBLE = 3
 
 /** A turn whose thread has died more often is given up. */
-const CRASHES_MAX = 5
+const CRASHES_MAX = 3
 
 /** How a turn ends that was cancelled before it began. */
 const CANCELLED: Heard = { what: 'cancelled', op: -1, turn: 0, attempt: 0, epoch: 0, mode: 'abort-drop', outcome: 'cancelled' }
