@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 
-const KILLS = process.env['BAILIWICK_SLOW'] === '1' ? 500 : 30
+const KILLS = process.env['BAILIWICK_SLOW'] === '1' ? 500 : 20
 const PROGRAM = join(import.meta.dirname, 'program.ts')
 
 interface LedgerState {
