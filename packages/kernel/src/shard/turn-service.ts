@@ -6,7 +6,7 @@
  * | what comes | state before | leads to |
  * |---|---|---|
  * | the command | – | `pending`; perhaps an intent for the turn that runs |
- * | nobody runs, nothing more urgent waits | `pending`, `parked` | `running`, next epoch: `<command>.started` or `.resumed` |
+ * | nobody runs, no command waits to be served | `pending`, `parked` | `running`, next epoch: `<command>.started` or `.resumed` |
  * | the stretch ends, no intent | `running` | `ended`: `.done` or `.failed`; or `pending` again, if it may be tried once more |
  * | the stretch ends, or is ended by force, with an intent | `running` | steal: `parked`; abort-keep: `pending` without frame; abort-drop, timed-out: `ended` |
  * | an intent | `parked`, `pending` | abort-keep: `pending` without frame; abort-drop, timed-out: `ended` |
