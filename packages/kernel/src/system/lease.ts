@@ -145,7 +145,9 @@ export class Lease {
 
   /** Lets it last for its whole duration from now on. Rejects with `StaleEpoch` if it is lost; then it stays lost. */
   async renew(): Promise<void> {
-    const { clock, control, name } = this.#parts
+    const { clock, control, name, operation } = this.#parts
+    // Its holder has been told that it is lost, and stays told.
+    if (this.#lost.signal.aborted) throw new StaleEpoch(operation, this.epoch, this.epoch)
     const askedAt = clock.elapsed()
     try {
       await control({ kind: 'renew', name, owner: this.owner, epoch: this.epoch, ttlMs: this.ttlMs }, {})
@@ -153,11 +155,8 @@ export class Lease {
       if (isStale(error)) this.#end(error)
       throw error
     }
-    if (this.#lost.signal.aborted) {
-      // The answer came too late: its holder has been told that it is lost, and stays told.
-      await this.#giveBack()
-      throw new StaleEpoch(this.#parts.operation, this.epoch, this.epoch)
-    }
+    // The answer came too late. It is not given back: another lease of the same owner may count on it; its time ends it.
+    if (this.#lost.signal.aborted) throw new StaleEpoch(operation, this.epoch, this.epoch)
     this.extend(askedAt)
   }
 

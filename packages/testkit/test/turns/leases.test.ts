@@ -550,7 +550,7 @@ describe('a system that closes', () => {
       expect(unhandled).toEqual([])
       expect(held.signal.aborted).toBe(true)
       expect(held.isHeld).toBe(false)
-      expect(await codeOf(held.renew())).toBe('SYSTEM_CLOSED')
+      expect(await codeOf(held.renew())).toBe('STALE_EPOCH')
       expect(await codeOf(held.release())).toBe('SYSTEM_CLOSED')
       expect(await (await open()).actor(tree, 'a').lease('push').state()).toEqual({ epoch: 1, waiting: 0 })
     },
@@ -851,7 +851,8 @@ class Run {
             this.#leases.push({ lease: held, owner: next.owner, life })
             if (next.waitMs > 0) seen.waited += 1
           })
-          .catch(() => undefined) // A crash, a close, a full disk, or lost again before it was taken up.
+          // A crash, a close, a full disk, or lost again before it was taken up; then it is given back, for all that its owner has.
+          .catch(() => this.#give(next.owner))
         break
       }
       case 'renew':
