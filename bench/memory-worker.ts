@@ -33,6 +33,7 @@ function forgetful(store: ShardStore): ShardStore {
     deadLetters: () => [],
     commit: () => ({ effectsCancelled: 0 }),
     expireOutcomes: () => 0,
+    compact: () => undefined,
     close: () => undefined,
   }
 }

@@ -377,19 +377,63 @@ export class AskAborted extends BailiwickError {
 /** The shard's thread died, or may not be restarted any more. The outcome of a call under way is unknown; safe to repeat with an idempotency key. */
 export class ShardCrashed extends BailiwickError {
   readonly code = 'SHARD_CRASHED'
-  readonly retryable = true
+  readonly retryable: boolean
   readonly reason: string
+  /** True if no thread will come any more: only opening the system again helps. */
+  readonly isFinal: boolean
 
-  constructor(reason: string, options?: ErrorOptions) {
+  constructor(reason: string, isFinal = false, options?: ErrorOptions) {
     super(
-      `The thread of this actor's shard died: ${reason}. The outcome is unknown; with an idempotency key it is safe to ask again.`,
+      isFinal
+        ? `The thread of this actor's shard died too often and is not replaced any more: ${reason}. Open the system again.`
+        : `The thread of this actor's shard died: ${reason}. The outcome is unknown; with an idempotency key it is safe to ask again.`,
       options,
     )
+    this.reason = reason
+    this.isFinal = isFinal
+    this.retryable = !isFinal
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { reason: this.reason, isFinal: this.isFinal }
+  }
+}
+
+/** The actor has failed too often, or somebody holds it back: it serves nothing until it is released. Nothing happened; tells wait for it. */
+export class ActorQuarantined extends BailiwickError {
+  readonly code = 'ACTOR_QUARANTINED'
+  readonly retryable = false
+  readonly actor: string
+  /** Why it is held back: what its last failure said, or what an operator gave as the reason. */
+  readonly reason: string
+
+  constructor(actor: string, reason: string) {
+    super(`${actor} is quarantined and serves nothing until it is released: ${reason}`)
+    this.actor = actor
     this.reason = reason
   }
 
   fields(): Record<string, ErrorField> {
-    return { reason: this.reason }
+    return { actor: this.actor, reason: this.reason }
+  }
+}
+
+/** The actor has failed too often and was stopped, as its definition wants it. Nothing happened; what nobody waited for is a dead letter. */
+export class ActorStopped extends BailiwickError {
+  readonly code = 'ACTOR_STOPPED'
+  readonly retryable = false
+  readonly actor: string
+  /** What its last failure said. */
+  readonly reason: string
+
+  constructor(actor: string, reason: string) {
+    super(`${actor} was stopped: ${reason}`)
+    this.actor = actor
+    this.reason = reason
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { actor: this.actor, reason: this.reason }
   }
 }
 
@@ -523,6 +567,8 @@ const list = (fields: Fields, name: string): readonly string[] => {
  * cannot be sent: adding an error means adding its line.
  */
 export const errorClasses: Readonly<Record<string, (fields: Fields, message: string) => BailiwickError>> = {
+  ACTOR_QUARANTINED: (f) => new ActorQuarantined(text(f, 'actor'), text(f, 'reason')),
+  ACTOR_STOPPED: (f) => new ActorStopped(text(f, 'actor'), text(f, 'reason')),
   ACTIVATION_FAILED: (f) => new ActivationFailed(text(f, 'actor'), text(f, 'reason')),
   ASK_ABORTED: (f) => new AskAborted(text(f, 'actor'), text(f, 'command'), f['sent'] === true),
   ASK_CYCLE: (f) => new AskCycle(list(f, 'path')),
@@ -549,7 +595,7 @@ export const errorClasses: Readonly<Record<string, (fields: Fields, message: str
   PROCESS_LOST: (f) => new ProcessLost(text(f, 'what'), text(f, 'reason')),
   REPLY_OVERDUE: (f) => new ReplyOverdue(text(f, 'actor'), text(f, 'command'), number(f, 'withinMs')),
   SCHEMA_TOO_NEW: (f) => new SchemaTooNew(text(f, 'file'), number(f, 'found'), number(f, 'supported')),
-  SHARD_CRASHED: (f) => new ShardCrashed(text(f, 'reason')),
+  SHARD_CRASHED: (f) => new ShardCrashed(text(f, 'reason'), f['isFinal'] === true),
   SLOW_CONSUMER: (f) => new SlowConsumer(text(f, 'actor'), number(f, 'buffered')),
   STALE_EPOCH: (f) => new StaleEpoch(text(f, 'operation'), number(f, 'epoch'), number(f, 'current')),
   STORE_DAMAGED: (f) => new StoreDamaged(text(f, 'file'), ''),
@@ -561,7 +607,7 @@ export const errorClasses: Readonly<Record<string, (fields: Fields, message: str
 }
 
 function storeFaultOf(value: ErrorField | undefined): StoreFault {
-  return value === 'full' || value === 'read-only' || value === 'io' || value === 'busy' ? value : 'other'
+  return value === 'full' || value === 'read-only' || value === 'io' || value === 'busy' || value === 'missing' ? value : 'other'
 }
 
 /** An error as it crosses a thread: everything but the class itself. */

@@ -9,14 +9,51 @@ export { command, query } from './definition/command.ts'
 export { turn } from './definition/turn.ts'
 export { defineEffect } from './definition/define-effect.ts'
 
+// The event stream
+export { TAP_EVENTS } from './system/tap-kinds.ts'
+export { TAP_VERSION } from './protocol/tap.ts'
+export type { TapPattern } from './system/tap-kinds.ts'
+export type { TapEventsOptions, TapListener, TapOptions } from './system/tap.ts'
+export type {
+  ActorHeld,
+  ActorMoved,
+  ActorRestarted,
+  BatchCommitted,
+  BatchFailed,
+  CommandHandled,
+  EffectMoved,
+  EventHandled,
+  EventsLost,
+  LateResultKept,
+  LeaseMoved,
+  LetterKept,
+  ShardMoved,
+  ShardTapEvent,
+  TapError,
+  TapEvent,
+  TapFrame,
+  TapKind,
+  TimerMoved,
+  TurnMoved,
+  TurnProgress,
+} from './protocol/tap.ts'
+
 // Actions and children of an actor's machine
 export { asking } from './hosting/asking.ts'
-export { cancelEffect, cancelTimer, cancelTurn, effect, fail, postpone, reply, request, setTimer, tell } from './hosting/actions.ts'
+export { cancelEffect, cancelTimer, cancelTurn, effect, fail, postpone, reply, request, setTimer, tell, unwatch, watch } from './hosting/actions.ts'
 
 // Types of what they answer
-export type { System, CloseOptions, CloseReport } from './system/system.ts'
-export type { AnyEffectDefinition, OpenSystemOptions, SystemLimits } from './system/open-system.ts'
-export type { LaneStats, SystemStats } from './system/stats.ts'
+export type { System } from './system/system.ts'
+export type { CloseOptions, CloseReport } from './system/closing.ts'
+export type { AnyEffectDefinition, OpenSystemOptions, SystemLimits, SystemSupervision } from './system/open-options.ts'
+export type { BatchStats, LaneStats, ShardStats, SystemStats } from './system/stats.ts'
+export type { HealthReason, SystemHealth } from './system/health.ts'
+export type { HeldActor, HeldFilter, HoldOptions, Quarantine } from './system/holds.ts'
+export type { CompactOptions } from './system/backup.ts'
+export type { BackupReport } from '@bailiwick/store'
+export type { LogMethod, Logger } from './system/logger.ts'
+export type { EndSignal } from './seams/seams.ts'
+export type { ThreadState } from './system/threads.ts'
 export type {
   ActorRef,
   ActorSnapshot,
@@ -82,6 +119,7 @@ export type {
   SpawnedProcess,
   StreamResult,
 } from './definition/process.ts'
+export type { BackoffOptions, GroupOptions, Supervision, SupervisionOptions, ThreadSupervisionOptions } from './definition/supervision.ts'
 export type { ActorKey } from './definition/key.ts'
 export type { Priority } from './shard/lanes.ts'
 
@@ -100,6 +138,7 @@ export type {
   TellArguments,
   TellName,
   TimerArguments,
+  WatchArguments,
 } from './hosting/actions.ts'
 
 // Outcomes and errors
@@ -107,6 +146,8 @@ export { OUTCOMES, outcomeOf } from './outcomes.ts'
 export type { Outcome } from './outcomes.ts'
 export {
   ActivationFailed,
+  ActorQuarantined,
+  ActorStopped,
   AskAborted,
   AskCycle,
   AskTimeout,

@@ -13,6 +13,8 @@ export type Outcome = (typeof OUTCOMES)[number]
 /** The outcome that each error code stands for. What stops a program before it sends anything counts as `rejected`. */
 export const outcomeByCode: Readonly<Record<string, Outcome>> = {
   ACTIVATION_FAILED: 'failed',
+  ACTOR_QUARANTINED: 'rejected',
+  ACTOR_STOPPED: 'rejected',
   ASK_ABORTED: 'cancelled',
   ASK_CYCLE: 'rejected',
   ASK_TIMEOUT: 'timed-out',

@@ -5,6 +5,8 @@ import { describe, expect, test } from 'vitest'
 import * as kernel from '../src/index.ts'
 import {
   ActivationFailed,
+  ActorQuarantined,
+  ActorStopped,
   AskAborted,
   AskCycle,
   AskTimeout,
@@ -38,6 +40,8 @@ import { outcomeByCode, outcomeOf, OUTCOMES } from '../src/outcomes.ts'
 /** One error of each class, with fields that are not the defaults of their types. */
 const samples: readonly kernel.BailiwickError[] = [
   new ActivationFailed('account/a', 'its input threw'),
+  new ActorQuarantined('account/a', 'the guard threw'),
+  new ActorStopped('account/a', 'the guard threw'),
   new AskAborted('account/a', 'deposit', true),
   new AskCycle(['account/a', 'ledger/b', 'account/a']),
   new AskTimeout('account/a', 'deposit', 250),
@@ -76,6 +80,7 @@ const samples: readonly kernel.BailiwickError[] = [
 const variants: readonly kernel.BailiwickError[] = [
   new CommandFailed('account/a', 'deposit', 'no money', { retryable: true }),
   new kernel.Fenced(3, null),
+  new ShardCrashed('it exited with code 7', true),
   new MailboxFull('account/a', 'outbox', 10),
   new kernel.StoreUnavailable('io', 'the disk went away'),
 ]

@@ -137,20 +137,23 @@ export class StoreDamaged extends BailiwickError {
   }
 }
 
-/** Why the store could not do what it was asked. */
-export type StoreFault = 'full' | 'read-only' | 'io' | 'busy' | 'other'
+/** Why the store could not do what it was asked. `missing`: a file was deleted or replaced while it was open. */
+export type StoreFault = 'full' | 'read-only' | 'io' | 'busy' | 'missing' | 'other'
 
-/** The store could not read or commit. What was to be committed has not happened. */
+/**
+ * The store could not read or commit. What was to be committed has not happened; after an I/O error, and where a file is
+ * missing, it is unknown whether it has.
+ */
 export class StoreUnavailable extends BailiwickError {
   readonly code = 'STORE_UNAVAILABLE'
-  /** False after an I/O error: what was written is then unknown until the system is opened again. */
+  /** False after an I/O error and where a file is missing: what was written is then unknown until the system is opened again. */
   readonly retryable: boolean
   readonly fault: StoreFault
 
   constructor(fault: StoreFault, detail: string, options?: ErrorOptions) {
     super(`The store is unavailable (${fault}): ${detail}.`, options)
     this.fault = fault
-    this.retryable = fault !== 'io'
+    this.retryable = fault !== 'io' && fault !== 'missing'
   }
 
   fields(): Record<string, ErrorField> {

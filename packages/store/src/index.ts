@@ -27,6 +27,7 @@ export type {
   Effect,
   EffectCancelled,
   EffectDelayed,
+  FaultChanged,
   FrameSaved,
   InboxChange,
   InboxCommand,
@@ -41,6 +42,7 @@ export type {
   OutcomeRecorded,
   OwnedProcess,
   StoredActor,
+  StoredFault,
   StoredLease,
   StoredOpenCall,
   StoredOutcome,
@@ -72,6 +74,23 @@ export { openDirectory } from './sqlite/directory.ts'
 export type { DirectoryOptions, OwnedDirectory } from './sqlite/directory.ts'
 export { openShard } from './sqlite/shard.ts'
 export type { ShardOptions } from './sqlite/shard.ts'
+
+// Looking after a directory
+export type {
+  ActorDetail,
+  ActorRow,
+  BackupReport,
+  DeadLetterRow,
+  DirectoryReader,
+  Finding,
+  FindingLevel,
+  InboxRow,
+  OwnerView,
+  PromiseRow,
+  RowFilter,
+  ShardSummary,
+  TimerRow,
+} from './maintenance.ts'
 
 // Memory
 export { createMemoryDisk } from './memory/disk.ts'

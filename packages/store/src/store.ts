@@ -99,6 +99,21 @@ export interface LateResult {
   readonly at: number
 }
 
+/** What is known of an actor's failures: when it failed, and whether it is held back. The actor need not be stored. */
+export interface StoredFault {
+  readonly type: string
+  readonly key: string
+  /** Everything that is known, encoded. */
+  readonly detail: string
+}
+
+/** What is known of an actor's failures from now on; nothing any more if `detail` is undefined. */
+export interface FaultChanged {
+  readonly type: string
+  readonly key: string
+  readonly detail: string | undefined
+}
+
 /** A child process that belongs to this shard. Written before it is started, so that its remains are found after a crash. */
 export interface OwnedProcess {
   /** Unique in the shard for ever. */
@@ -320,6 +335,8 @@ export interface DeadLetter {
   readonly input: string
   /** The natural key of the command, by which a later edit finds it. */
   readonly naturalKey: string | undefined
+  /** Revision of the actor whose state could not take it; `undefined` where no actor was asked, or the letter is older than this field. */
+  readonly revision: number | undefined
   /** What else is needed to try it again, encoded. */
   readonly detail: string
   /** Wall time in milliseconds since 1970. */
@@ -369,6 +386,8 @@ export interface Batch {
   readonly lateResults: readonly LateResult[]
   /** After a batch with late results at most so many are kept; the oldest go. */
   readonly lateResultsMax: number
+  /** Of each actor the last one counts. */
+  readonly faults: readonly FaultChanged[]
   /** Processes that are about to be started, or of which more is known. */
   readonly processes: readonly OwnedProcess[]
   /** Sequences of processes that are gone. One that is not there is passed over. */
@@ -421,6 +440,8 @@ export interface Recovery {
   readonly busy: readonly { readonly type: string; readonly key: string }[]
   /** Processes of earlier owners that were not seen to end, by sequence. */
   readonly processes: readonly OwnedProcess[]
+  /** What is known of actors' failures, by type and key. */
+  readonly faults: readonly StoredFault[]
   /** `at` of the last committed batch, 0 if there is none: wall time must not run behind it. */
   readonly committedAt: number
 }
@@ -485,6 +506,12 @@ export interface ShardStore {
 
   /** Deletes up to `limit` outcome records that have expired at `now`; answers how many. Fenced like a commit. */
   expireOutcomes(now: number, limit: number): Answer<number>
+
+  /**
+   * Gives the space of deleted rows back to the disk, as far as the store can. Takes a time that grows with the shard, during
+   * which nothing else is answered. Fenced like a commit; throws like one, with nothing changed.
+   */
+  compact(): Answer<void>
 
   /** Stops using the shard. Idempotent. */
   close(): Answer<void>

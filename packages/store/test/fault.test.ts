@@ -55,6 +55,21 @@ describe('a shard that somebody else is writing', () => {
     raw.close()
   })
 
+  test('a commit gives up after a second, so that its thread can do something else, and goes through afterwards', () => {
+    const owned = open(temporaryDirectory())
+    const shard = owned.open(0)
+    const raw = new Sqlite(owned.shard(0).file)
+    raw.exec('BEGIN IMMEDIATE')
+    const begun = performance.now()
+    expect(refusal(() => shard.commit(batch({ created: [account(1)] })))).toMatchObject({ code: 'STORE_UNAVAILABLE', fault: 'busy' })
+    const waitedMs = performance.now() - begun
+    expect(waitedMs).toBeGreaterThan(900)
+    expect(waitedMs).toBeLessThan(4_000)
+    raw.exec('ROLLBACK')
+    shard.commit(batch({ created: [account(1)] }))
+    raw.close()
+  })
+
   test('opening a shard that is locked is refused as busy', () => {
     const owned = open(temporaryDirectory())
     const raw = new Sqlite(owned.shard(0).file)

@@ -5,6 +5,7 @@ import { migrate, shardSchema } from '../src/sqlite/schema.ts'
 import { actorSql } from '../src/sqlite/tables/actor.ts'
 import { deadLetterList, deadLetterSql } from '../src/sqlite/tables/dead-letter.ts'
 import { effectSql } from '../src/sqlite/tables/effect.ts'
+import { faultSql } from '../src/sqlite/tables/fault.ts'
 import { frameSql } from '../src/sqlite/tables/frame.ts'
 import { idempotencySql } from '../src/sqlite/tables/idempotency.ts'
 import { inboxSql } from '../src/sqlite/tables/inbox.ts'
@@ -34,6 +35,7 @@ const statements = {
   actor: actorSql,
   deadLetter: deadLetterSql,
   effect: effectSql,
+  fault: faultSql,
   frame: frameSql,
   idempotency: idempotencySql,
   inbox: inboxSql,
@@ -53,7 +55,7 @@ const all = Object.entries(statements).flatMap(([table, sqls]) =>
   Object.entries(sqls).map(([name, sql]) => [`${table}.${name}`, sql] as const),
 )
 
-// Recovery reads the whole inbox, every link, every open turn and every process, and counts what waits: that is what it is for. Outcomes are counted once in
+// Recovery reads the whole inbox, every link, every open turn, every fault and every process, and counts what waits: that is what it is for. Outcomes are counted once in
 // the life of a shard. The others walk an order from its beginning, as far as their LIMIT.
 const scans: Readonly<Record<string, string>> = {
   'inbox.all': 'SCAN inbox',
@@ -61,6 +63,7 @@ const scans: Readonly<Record<string, string>> = {
   'link.all': 'SCAN link',
   'turn.busy': 'SCAN turn USING COVERING INDEX turn_open',
   'process.all': 'SCAN process',
+  'fault.all': 'SCAN fault',
   'lateResult.all': 'SCAN late_result',
   'lateResult.trim': 'SCAN late_result',
   'deadLetter.count': 'SCAN dead_letter',
@@ -107,6 +110,7 @@ describe('the plan of each statement', () => {
     ['the latest late results', lateResultSql.all, 'SCAN late_result'],
     ['the late results of an actor', lateResultSql.of, 'SEARCH late_result USING INDEX late_result_actor (type=? AND key=?)'],
     ['late results that are too many', lateResultSql.trim, 'SEARCH late_result USING INTEGER PRIMARY KEY (rowid<?)'],
+    ['faults by type and key', faultSql.all, 'SCAN fault'],
     ['processes by sequence', processSql.all, 'SCAN process'],
     ['the latest dead letters', deadLetterList([]), 'SCAN dead_letter'],
     ['dead letters further back', deadLetterList(['before']), 'SEARCH dead_letter USING INTEGER PRIMARY KEY (rowid<?)'],

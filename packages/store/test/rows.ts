@@ -24,6 +24,7 @@ export function batch(parts: Partial<Batch>): Batch {
     leases: [],
     lateResults: [],
     lateResultsMax: 1_000_000_000,
+    faults: [],
     processes: [],
     processesEnded: [],
     outbox: [],

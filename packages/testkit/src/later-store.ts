@@ -25,6 +25,7 @@ export function laterStore(store: ShardStore, rounds: () => number): ShardStore 
     deadLetters: (filter, limit) => later(() => store.deadLetters(filter, limit)),
     commit: (batch) => later(() => store.commit(batch)),
     expireOutcomes: (now, limit) => later(() => store.expireOutcomes(now, limit)),
+    compact: () => later(() => store.compact()),
     close: () => later(() => store.close()),
   }
 }

@@ -8,8 +8,10 @@
 import type { Answer, StoreDirectory } from '@bailiwick/store'
 import { actorScenarios } from './store-conformance/actors.ts'
 import { commitScenarios } from './store-conformance/commits.ts'
+import { compactionScenarios } from './store-conformance/compaction.ts'
 import { deadLetterScenarios } from './store-conformance/dead-letters.ts'
 import { effectScenarios } from './store-conformance/effects.ts'
+import { faultScenarios } from './store-conformance/faults.ts'
 import { inboxScenarios } from './store-conformance/inbox.ts'
 import { lateResultScenarios } from './store-conformance/late-results.ts'
 import { leaseScenarios } from './store-conformance/leases.ts'
@@ -48,10 +50,12 @@ const chapters: Readonly<Record<string, Scenarios>> = {
   turns: turnScenarios,
   leases: leaseScenarios,
   'late results': lateResultScenarios,
+  faults: faultScenarios,
   processes: processScenarios,
   links: linkScenarios,
   effects: effectScenarios,
   'dead letters': deadLetterScenarios,
+  compaction: compactionScenarios,
   ownership: ownershipScenarios,
 }
 

@@ -24,6 +24,9 @@ export interface TestWorldOptions {
   readonly children?: Children
 }
 
+/** How a thread ends. */
+type Ending = NonNullable<Parameters<InlineThread['crash']>[1]>
+
 /** What is opened in a world is opened without a directory: the world is the directory. */
 export type TestSystemOptions = Omit<OpenSystemOptions, 'directory' | 'shards' | 'create' | 'synchronous'>
 
@@ -78,19 +81,23 @@ export class TestWorld {
     this.#threads = []
   }
 
-  /** Kills the threads only: the system notices and starts new ones. */
-  crashThreads(reason = 'the test crashed it'): void {
+  /** Kills the threads only: the system notices and starts new ones, until there have been too many deaths. See `crashThreadOf`. */
+  crashThreads(reason = 'the test crashed it', how: Ending = 'failed'): void {
     const threads = this.#threads
     this.#threads = []
-    for (const thread of threads) thread.crash(reason)
+    for (const thread of threads) thread.crash(reason, how)
   }
 
-  /** Kills the thread that serves a shard, while the others go on: the system notices and starts a new one. */
-  crashThreadOf(shard: number, reason = 'the test crashed it'): void {
+  /**
+   * Kills the thread that serves a shard, while the others go on: the system notices and starts a new one.
+   * Called from within a transition, it was serving that: a stored command or timer is then kept as a dead letter, at once
+   * if the thread `hung` or `exited`, at the second time if it `failed`.
+   */
+  crashThreadOf(shard: number, reason = 'the test crashed it', how: Ending = 'failed'): void {
     const thread = this.#threads.findLast((candidate) => candidate.serves.includes(shard))
     if (thread === undefined) return
     this.#threads = this.#threads.filter((candidate) => candidate !== thread)
-    thread.crash(reason)
+    thread.crash(reason, how)
   }
 
   #seams(): Seams {
@@ -102,6 +109,7 @@ export class TestWorld {
     return {
       clock,
       scheduler,
+      random: this.#random,
       stores: { openShard, openDirectory: () => this.#openDirectory() },
       startThread: (plan: ThreadPlan) => {
         if (this.#lives !== life) return startNoThread(plan)
@@ -162,6 +170,8 @@ function startNoThread(plan: ThreadPlan): ShardThread {
     gauges: plan.shards.map(() => new Float64Array(0)),
     ready: never,
     ended: never,
+    loading: undefined,
+    beat: () => undefined,
     terminate: () => Promise.resolve(),
   }
 }

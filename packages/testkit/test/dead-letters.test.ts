@@ -306,6 +306,7 @@ test('G12 at the bound the oldest letters are lost, and counted', async () => {
   expect(system.stats()).toMatchObject({ deadLetters: 3, deadLettersLost: 2 })
   outside.faults = 5
   await Promise.all(['7', '8', '9', '10', '11'].map((text) => system.actor(worker, 'a').tell.risky({ text })))
+  await world.advance(0)
   expect(await texts(system)).toEqual(['11', '10', '9'])
   expect(system.stats()).toMatchObject({ deadLetters: 3, deadLettersLost: 7 })
   world.crash()

@@ -11,6 +11,8 @@ import { PRIORITIES } from '../shard/lanes.ts'
 import type { CommandBuilder, CommandDefinition, CommandKind } from './command.ts'
 import { DELAY_MAX } from './input.ts'
 import type { ActorKey } from './key.ts'
+import { supervisionOf } from './supervision.ts'
+import type { Supervision, SupervisionOptions } from './supervision.ts'
 import type { TurnDefinition } from './turn-definition.ts'
 
 /** Bounds of an actor's mailbox. */
@@ -48,6 +50,11 @@ export interface TurnsOptions {
 export interface ActorOptions<Type extends string, Logic extends AnyActorLogic, Commands> {
   /** Name of the kind of actor, for instance `account`. Part of every stored row: it must stay the same for ever. */
   readonly type: Type
+  /**
+   * Name under which actors of this type are stored, if it is another than `type`. A type that is renamed keeps its actors
+   * by being stored as before. Default: `type`.
+   */
+  readonly storedAs?: string
   /** URL of the module that exports this definition: `import.meta.url`. Shard threads import it. */
   readonly module: string
   /** Any XState v5 actor logic: a machine, `fromTransition`, … It must be pure: what it wants to do, it does through actions. */
@@ -58,6 +65,8 @@ export interface ActorOptions<Type extends string, Logic extends AnyActorLogic, 
   readonly input?: (args: { readonly key: ActorKey }) => InputFrom<Logic>
   readonly mailbox?: MailboxOptions
   readonly turns?: TurnsOptions
+  /** What happens when an actor fails. Default: what the system was opened with, or a restart after every failure, without a limit. */
+  readonly supervision?: SupervisionOptions
   /**
    * What a restart of the shard does to the actor's timers, `after` and delayed `raise` included: keep their `deadline`,
    * go on with the time that was `remaining` at the shard's last commit, or `restart` their delay. Default `deadline`.
@@ -102,12 +111,15 @@ export type CheckedCommands<Logic extends AnyActorLogic, Commands> = {
 /** A definition after its checks, with every default filled in. `commands` is by name; `Commands` keeps the types. */
 export interface ActorDefinition<Type extends string = string, Snapshot = unknown, Commands = unknown> {
   readonly type: Type
+  readonly storedAs: string
   readonly module: string
   readonly logic: AnyActorLogic
   readonly commands: ReadonlyMap<string, AnyCommand>
   readonly input: ((args: { readonly key: ActorKey }) => unknown) | undefined
   readonly mailbox: Required<MailboxOptions>
   readonly turns: Required<TurnsOptions>
+  /** Undefined where the system's own counts. */
+  readonly supervision: Supervision | undefined
   readonly timers: TimerRestart
   readonly idleMs: number
   readonly version: number
@@ -150,6 +162,8 @@ export function defineActor<
   check(type, isName(type), 'type', 'must be a name: a letter, then letters, digits, "_", "." or "-", at most 100')
   check(type, isModuleUrl(options.module), 'module', 'must be the URL of a module: write `module: import.meta.url`')
   check(type, isActorLogic(options.logic), 'logic', 'must be an XState v5 actor logic, for instance a machine')
+  const storedAs = options.storedAs ?? type
+  check(type, isName(storedAs), 'storedAs', 'must be a name like `type`')
   const isVolatile = options.volatile ?? false
   const persist = options.persist ?? 'snapshot'
   check(type, PERSISTENCES.has(persist), 'persist', 'must be "snapshot" or "journal"')
@@ -161,9 +175,11 @@ export function defineActor<
   const definition: ActorDefinition<Type, SnapshotFrom<Logic>, Commands> & { readonly [DEFINITION]: true } = {
     [DEFINITION]: true,
     type,
+    storedAs,
     module: options.module,
     logic: options.logic,
     turns,
+    supervision: options.supervision === undefined ? undefined : supervisionOf(type, 'supervision', options.supervision),
     commands: commandsOf(type, options.commands, isVolatile, turns.ranks),
     input: options.input,
     mailbox: {
@@ -194,8 +210,8 @@ export function fingerprintOf(definition: ActorDefinition): string {
     ...(entry.preempt === 'none' ? [] : [entry.preempt]),
     ...(entry.rank === undefined ? [] : [entry.rank]),
   ])
-  const { type, mailbox, turns, timers, idleMs, version, persist, journal } = definition
-  return JSON.stringify({ type, commands, mailbox, turns, timers, idleMs, version, persist, journal })
+  const { type, storedAs, mailbox, turns, supervision, timers, idleMs, version, persist, journal } = definition
+  return JSON.stringify({ type, storedAs, commands, mailbox, turns, supervision, timers, idleMs, version, persist, journal })
 }
 
 function check(definition: string, holds: boolean, field: string, detail: string): void {

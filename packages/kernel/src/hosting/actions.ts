@@ -381,6 +381,53 @@ export function cancelTimer<
   return wishing((args) => ({ kind: 'cancel-timer', name: resolve(name, args) }))
 }
 
+/** Whom `watch` and `unwatch` mean. */
+export interface WatchArguments<Args> {
+  /** Key of the actor. */
+  readonly key: Given<ActorKey, Args>
+  /** Type of the event with the notice: `{ type, actor, reason, failure? }`, where `reason` is `done`, `quarantined` or `stopped`. */
+  readonly event: Given<string, Args>
+}
+
+/**
+ * Watches another actor: this one hears once, as an event, that the other has come to its end or is held back; at once if that
+ * has happened already. Nothing is heard of restarts, passivation and crashes. Watching again gives the notice another
+ * event; after a notice the watch is over. `definition` may be a function, for definitions that name each other.
+ */
+export function watch<
+  Context extends MachineContext,
+  ExpressionEvent extends EventObject,
+  Event extends EventObject,
+  ActionParams extends Params,
+>(
+  definition: ActorDefinition | (() => ActorDefinition),
+  to: WatchArguments<ActionArgs<Context, ExpressionEvent, Event>>,
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
+  return wishing((args) => ({
+    kind: 'watch',
+    definition: typeof definition === 'function' ? definition() : definition,
+    key: resolve(to.key, args),
+    event: resolve(to.event, args),
+  }))
+}
+
+/** Watches another actor no more. It wins against a notice that waits to be handled; does nothing if there is no watch. */
+export function unwatch<
+  Context extends MachineContext,
+  ExpressionEvent extends EventObject,
+  Event extends EventObject,
+  ActionParams extends Params,
+>(
+  definition: ActorDefinition | (() => ActorDefinition),
+  to: Pick<WatchArguments<ActionArgs<Context, ExpressionEvent, Event>>, 'key'>,
+): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
+  return wishing((args) => ({
+    kind: 'unwatch',
+    definition: typeof definition === 'function' ? definition() : definition,
+    key: resolve(to.key, args),
+  }))
+}
+
 /**
  * Lets the command wait because the present state cannot take it yet. It is tried again when the machine's state value
  * has changed, in its old order and before newer commands. Nothing else of the transition that it stands in takes place.

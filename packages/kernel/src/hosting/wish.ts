@@ -92,6 +92,22 @@ export interface CancelTurnWish {
   readonly reason: string | undefined
 }
 
+/** Wants to hear once that another actor has come to its end, or is held back. */
+export interface WatchWish {
+  readonly kind: 'watch'
+  readonly definition: ActorDefinition
+  readonly key: ActorKey
+  /** Type of the event with the notice. */
+  readonly event: string
+}
+
+/** Wants to hear of it no more. */
+export interface UnwatchWish {
+  readonly kind: 'unwatch'
+  readonly definition: ActorDefinition
+  readonly key: ActorKey
+}
+
 /** The command is to wait until the state has changed. */
 export interface PostponeWish {
   readonly kind: 'postpone'
@@ -124,6 +140,8 @@ export type Wish =
   | EffectWish
   | CancelEffectWish
   | CancelTurnWish
+  | WatchWish
+  | UnwatchWish
   | PostponeWish
   | SetTimerWish
   | CancelTimerWish

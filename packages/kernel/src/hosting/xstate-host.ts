@@ -12,7 +12,7 @@
  */
 import type { AnyActorLogic, AnyActorRef, AnyActorScope, ExecutableActionObject, Snapshot } from 'xstate'
 import type { ActorKey } from '../definition/key.ts'
-import { messageOf } from '../errors.ts'
+import { asError, messageOf } from '../errors.ts'
 import type { EventLike, Host, HostClock, Hosted, HostEvents, SnapshotLike, SnapshotView, Step, TimerWish } from './host.ts'
 import { HostedActor, printLog } from './xstate-actor.ts'
 import type { ActorPort } from './xstate-actor.ts'
@@ -67,7 +67,10 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
     const { snapshot } = actor
     if (snapshot.status !== 'active') return { snapshot, isAccepted: false, timers: NO_TIMERS, wishes: NO_WISHES, actions: NO_ACTIONS }
     this.#begin(actor, event)
-    return this.#end(this.#logic.transition(snapshot, event, this.#scope.asXState) as SnapshotLike)
+    const next = this.#logic.transition(snapshot, event, this.#scope.asXState) as SnapshotLike
+    // An error that nothing in the logic handles, of a child for instance, is a failure like a throw: it is no state to be kept.
+    if (next.status === 'error') throw asError(next.error)
+    return this.#end(next)
   }
 
   apply(hosted: Hosted, snapshot: SnapshotLike): void {

@@ -1,6 +1,7 @@
 /** What a shard answers: tagged tuples, many in one JSON text, always after the commit that they depend on. */
 import type { EncodedError } from '../errors.ts'
 import type { SnapshotView } from '../hosting/host.ts'
+import type { ShardTapEvent } from './tap.ts'
 
 /** Tags of the tuples. */
 export const FromShard = {
@@ -10,6 +11,9 @@ export const FromShard = {
   joined: 3,
   post: 4,
   progress: 5,
+  tap: 6,
+  state: 7,
+  report: 8,
 } as const
 
 /** The answer to a call. */
@@ -30,8 +34,22 @@ export type PostMessage = readonly [tag: typeof FromShard.post, to: number, text
 /** How far a turn has come; nothing is settled by it. */
 export type ProgressMessage = readonly [tag: typeof FromShard.progress, call: number, value: unknown]
 
+/** What happened, for whoever reads the tap; at a wall time. */
+export type TapMessage = readonly [tag: typeof FromShard.tap, at: number, events: readonly ShardTapEvent[]]
+
+/** How a shard is. `degraded` tries again by itself; `stopped` needs the system to be opened again; `reopened` has lost what callers it had. */
+export type ShardState =
+  | { readonly kind: 'ready' | 'reopened' }
+  | { readonly kind: 'degraded' | 'stopped'; readonly error: EncodedError }
+
+/** A shard's state, said whenever it changes. */
+export type StateMessage = readonly [tag: typeof FromShard.state, none: 0, state: ShardState]
+
+/** An error that belongs to no caller: an action that threw after its commit, or an event that an actor could not handle. */
+export type ReportMessage = readonly [tag: typeof FromShard.report, none: 0, error: EncodedError]
+
 /** Everything that a shard can answer. */
-export type FromShardMessage = ProgressMessage | ValueMessage | ErrorMessage | ChangeMessage | JoinedMessage | PostMessage
+export type FromShardMessage = TapMessage | StateMessage | ReportMessage | ProgressMessage | ValueMessage | ErrorMessage | ChangeMessage | JoinedMessage | PostMessage
 
 /** Many answers as one text. */
 export function encodeFromShard(messages: readonly FromShardMessage[]): string {

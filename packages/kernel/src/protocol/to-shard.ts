@@ -28,6 +28,9 @@ export const ToShard = {
   turns: 14,
   lateResults: 15,
   park: 16,
+  tap: 17,
+  holds: 18,
+  compact: 19,
 } as const
 
 /** Options of a command that few calls have. */
@@ -96,6 +99,28 @@ export type LettersMessage = readonly [
 /** The caller of a call that has joined another has left. */
 export type WithdrawMessage = readonly [tag: typeof ToShard.withdraw, call: number]
 
+/** Says whether anybody reads the tap. */
+export type TapWishMessage = readonly [tag: typeof ToShard.tap, isRead: boolean]
+
+/** Which held actors are meant. Every field that is given must match. */
+export interface HoldFilter {
+  readonly type?: string
+  /** The encoded key. */
+  readonly key?: string
+}
+
+/** What is done with held actors: `list` answers them, `hold` holds one back that need not have failed, `release` lets them go on. */
+export type HoldWish =
+  | { readonly kind: 'list'; readonly filter: HoldFilter; readonly limit: number }
+  | { readonly kind: 'release'; readonly filter: HoldFilter; readonly limit: number }
+  | { readonly kind: 'hold'; readonly type: string; readonly key: string; readonly reason: string }
+
+/** Reads, holds or releases actors. */
+export type HoldsMessage = readonly [tag: typeof ToShard.holds, call: number, wish: HoldWish]
+
+/** Gives space back to the disk; answered when it is done. */
+export type CompactMessage = readonly [tag: typeof ToShard.compact, call: number]
+
 /** Everything that a shard can be sent. */
 export type ToShardMessage =
   | CommandMessage
@@ -108,6 +133,9 @@ export type ToShardMessage =
   | WithdrawMessage
   | ControlMessage
   | ParkMessage
+  | TapWishMessage
+  | HoldsMessage
+  | CompactMessage
 
 /** Many messages as one text. */
 export function encodeToShard(messages: readonly ToShardMessage[]): string {

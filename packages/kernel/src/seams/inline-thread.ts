@@ -5,8 +5,8 @@
 import { ShardCrashed } from '../errors.ts'
 import { openShards } from '../shard/assembly.ts'
 import { GAUGE_COUNT } from '../shard/gauges.ts'
-import type { Shard } from '../shard/shard.ts'
-import type { Children, Clock, Random, Scheduler, ShardThread, Stores, ThreadPlan, Transport, TurnPlaces } from './seams.ts'
+import type { ServedShard } from '../shard/assembly.ts'
+import type { Children, Clock, Random, Scheduler, ShardThread, Stores, ThreadEnd, ThreadPlan, Transport, TurnPlaces } from './seams.ts'
 
 /** What the inline thread runs on. */
 export interface InlineSeams {
@@ -21,8 +21,11 @@ export interface InlineSeams {
 
 /** An inline thread, which can also be made to crash. */
 export interface InlineThread extends ShardThread {
-  /** Ends the thread as a crash would: nothing that is not committed survives. */
-  crash(reason: string): void
+  /**
+   * Ends the thread as a crash would: nothing that is not committed survives. Called from within a transition, that is what
+   * the thread was serving. It counts as `failed` unless something else is said.
+   */
+  crash(reason: string, how?: ThreadEnd['how']): void
   /** Positions of its shards. */
   readonly serves: readonly number[]
 }
@@ -31,12 +34,11 @@ export interface InlineThread extends ShardThread {
 export function startInlineThread(plan: ThreadPlan, seams: InlineSeams): InlineThread {
   const pairs = plan.shards.map(() => transportPair(seams.scheduler))
   const gauges = plan.shards.map(() => new Float64Array(GAUGE_COUNT))
-  let end: (reason: Error | undefined) => void = () => undefined
-  const ended = new Promise<Error | undefined>((resolve) => {
-    end = resolve
-  })
+  const { promise: ended, resolve: end } = Promise.withResolvers<ThreadEnd | undefined>()
   let isEnded = false
-  let shards: readonly Shard[] = []
+  /** What a thread counts last is what it has counted when it dies: the code that crashed it goes on here, as it would not there. */
+  let last: readonly Float64Array[] | undefined
+  let shards: readonly ServedShard[] = []
   const places = plan.shards.map((location, index) => ({
     location,
     transport: pairs[index]?.[1] ?? fail(),
@@ -49,24 +51,30 @@ export function startInlineThread(plan: ThreadPlan, seams: InlineSeams): InlineT
     throw new ShardCrashed('it was ended while it started')
   })
   ready.catch(() => undefined)
-  const stop = (reason: Error | undefined): void => {
+  const stop = (how: ThreadEnd | undefined): void => {
     if (isEnded) return
     isEnded = true
+    last = gauges.map((values) => values.slice())
     for (const shard of shards) shard.kill()
     for (const [caller] of pairs) caller.close()
-    end(reason)
+    end(how)
   }
   return {
     transports: pairs.map(([caller]) => caller),
-    gauges,
+    get gauges() {
+      return last ?? gauges
+    },
     ready,
     ended,
+    loading: undefined,
+    // It shares the caller's event loop: it never stands still alone.
+    beat: () => undefined,
     terminate: async () => {
       stop(undefined)
       await ended
     },
     serves: plan.shards.map(({ index }) => index),
-    crash: (reason) => stop(new Error(reason)),
+    crash: (reason, how = 'failed') => stop({ how, error: new Error(reason) }),
   }
 }
 

@@ -4,6 +4,7 @@ import type { ActorDefinition } from '../definition/define-actor.ts'
 import { fingerprintOfEffect, isEffectDefinition } from '../definition/define-effect.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
 import { DefinitionNotLoaded, messageOf } from '../errors.ts'
+import type { LoadedModule } from './seams.ts'
 import type { DefinitionReference } from './thread-messages.ts'
 
 /** What tells definitions of one kind apart. */
@@ -28,19 +29,31 @@ const EFFECTS: Kind<EffectDefinition> = {
   fingerprintOf: fingerprintOfEffect,
 }
 
-/** Imports every module and takes the actors from its exports. Throws `DefinitionNotLoaded`, naming type and module. */
-export async function loadDefinitions(references: readonly DefinitionReference[]): Promise<readonly ActorDefinition[]> {
-  return await Promise.all(references.map((reference) => load(ACTORS, reference)))
+/** Hears what is loaded next: if that never ends, or ends the thread, it is known what it was. */
+export type LoadListener = (module: LoadedModule) => void
+
+/** Imports one module after the other and takes the actors from its exports. Throws `DefinitionNotLoaded`, naming type and module. */
+export async function loadDefinitions(references: readonly DefinitionReference[], onLoad: LoadListener): Promise<readonly ActorDefinition[]> {
+  return await loadEach(ACTORS, references, onLoad)
 }
 
-/** Imports every module and takes the effects from its exports. Throws `DefinitionNotLoaded`, naming effect and module. */
-export async function loadEffects(references: readonly DefinitionReference[]): Promise<readonly EffectDefinition[]> {
-  return await Promise.all(references.map((reference) => load(EFFECTS, reference)))
+/** Imports one module after the other and takes the effects from its exports. Throws `DefinitionNotLoaded`, naming effect and module. */
+export async function loadEffects(references: readonly DefinitionReference[], onLoad: LoadListener): Promise<readonly EffectDefinition[]> {
+  return await loadEach(EFFECTS, references, onLoad)
 }
 
 /** Imports a module and takes one actor from its exports, without comparing it with another. Throws `DefinitionNotLoaded`. */
 export async function findActor(type: string, module: string): Promise<ActorDefinition> {
   return await find(ACTORS, type, module)
+}
+
+async function loadEach<T extends object>(kind: Kind<T>, references: readonly DefinitionReference[], onLoad: LoadListener): Promise<readonly T[]> {
+  const loaded: T[] = []
+  for (const reference of references) {
+    onLoad({ type: reference.type, module: reference.module })
+    loaded.push(await load(kind, reference))
+  }
+  return loaded
 }
 
 async function load<T extends object>(kind: Kind<T>, { type, module, fingerprint }: DefinitionReference): Promise<T> {

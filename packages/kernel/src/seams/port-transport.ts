@@ -22,6 +22,7 @@ export interface TransportPorts {
 export function portTransport({ port, urgent, sent }: TransportPorts): Transport {
   const count = new Uint32Array(sent)
   let taken = 0
+  let hear: ((text: string) => void) | undefined
   return {
     send: (text, isUrgent = false) => {
       if (!isUrgent) {
@@ -39,14 +40,17 @@ export function portTransport({ port, urgent, sent }: TransportPorts): Transport
       return text
     },
     onText: (listener) => {
+      const isFirst = hear === undefined
+      hear = listener
+      if (!isFirst) return
       urgent.on('message', (message: unknown) => {
         taken = (taken + 1) % COUNTS
         const text = textOf(message)
-        if (text !== undefined) listener(text)
+        if (text !== undefined) hear?.(text)
       })
       port.on('message', (message: unknown) => {
         const text = textOf(message)
-        if (text !== undefined) listener(text)
+        if (text !== undefined) hear?.(text)
       })
     },
     close: () => {

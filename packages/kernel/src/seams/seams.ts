@@ -5,11 +5,12 @@
  * `Date.now`, a timer, `Math.random` or `worker_threads`, which is what makes a simulated run honest.
  * These interfaces are visible for test kits only; programs use `openSystem`.
  */
-import type { ShardLocation, ShardStore } from '@bailiwick/store'
+import type { BackupReport, ShardLocation, ShardStore } from '@bailiwick/store'
 import type { AnyTurnContext } from '../definition/turn-context.ts'
 import type { JsonValue, ProcessResult } from '../definition/process.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
+import type { Supervision } from '../definition/supervision.ts'
 import type { ShardLimits } from '../shard/limits.ts'
 
 /** A timer that can be cancelled; cancelling twice, or after it fired, does nothing. */
@@ -46,10 +47,21 @@ export interface Transport {
   poll(): string | undefined
   /** The same for an urgent text. Costs next to nothing if there is none, so that it can be asked between any two commands. */
   pollUrgent(): string | undefined
-  /** Says who gets arriving texts. */
+  /** Says who gets arriving texts from now on. */
   onText(listener: (text: string) => void): void
   /** Closes both ends. */
   close(): void
+}
+
+/** Something stored whose handling has ended a thread, and which is not tried again. */
+export interface Poison {
+  /** Position of the shard. */
+  readonly shard: number
+  /** Sequence of a stored command, or generation of a timer. */
+  readonly sequence?: number
+  readonly generation?: number
+  /** How the thread ended. */
+  readonly reason: string
 }
 
 /** What a thread needs to serve its shards. */
@@ -60,6 +72,28 @@ export interface ThreadPlan {
   /** How many shards the system has, on all its threads. */
   readonly shardCount: number
   readonly limits: ShardLimits
+  /** What happens to an actor that fails, unless its definition says something else. */
+  readonly supervision: Supervision
+  /** What is kept as a dead letter instead of being tried again. */
+  readonly poison: readonly Poison[]
+  /** The thread before it died while it served something unknown: each message is stored before it is served, until that is known. */
+  readonly isCareful: boolean
+  /** How often the thread counts its beat, in milliseconds. */
+  readonly beatMs: number
+}
+
+/** How a thread has ended by itself. */
+export interface ThreadEnd {
+  /** `exited`: its code has ended it, as with `process.exit`. `hung`: it stood still. `failed`: everything else, such as an error or too little memory. */
+  readonly how: 'exited' | 'hung' | 'failed'
+  readonly error: Error
+}
+
+/** A definition that a thread is loading. */
+export interface LoadedModule {
+  /** Type of the actor, or name of the effect. */
+  readonly type: string
+  readonly module: string
 }
 
 /** A thread that serves shards. */
@@ -70,8 +104,12 @@ export interface ShardThread {
   readonly gauges: readonly Float64Array[]
   /** Resolves once every shard has recovered; rejects with the reason why one could not. */
   readonly ready: Promise<void>
-  /** Resolves when the thread has ended, with the reason if nobody asked it to. */
-  readonly ended: Promise<Error | undefined>
+  /** Resolves when the thread has ended, with how if nobody asked it to. */
+  readonly ended: Promise<ThreadEnd | undefined>
+  /** What the thread is loading while it starts. */
+  readonly loading: LoadedModule | undefined
+  /** A count that goes on for as long as the thread's event loop comes round; undefined where the thread is the caller's own. */
+  beat(): number | undefined
   /** Ends the thread at once, whatever it is doing. Resolves when it has ended. */
   terminate(): Promise<void>
 }
@@ -90,6 +128,8 @@ export interface Stores {
   openDirectory(options: DirectoryOptions): SystemDirectory
   /** Called in the thread that will own the shard. */
   openShard(location: ShardLocation): ShardStore
+  /** Copies a directory that is open to a new one, as it was at one moment. Absent where there is nothing to copy. */
+  backup?(from: string, to: string): Promise<BackupReport> | BackupReport
 }
 
 /** How to open a directory. */
@@ -190,10 +230,37 @@ export interface TurnPlaces {
   close(): Promise<void>
 }
 
+/** Where those who watch the process from outside can listen. */
+export interface Diagnostics {
+  readonly hasSubscribers: boolean
+  publish(event: unknown): void
+}
+
+/** Names of the signals with which a process is asked to end. */
+export type EndSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGBREAK'
+
+/** Signals that this process gets. */
+export interface Signals {
+  /** Takes a signal over: it no longer ends the process by itself. Answers a function that gives it back. */
+  on(signal: EndSignal, listener: () => void): () => void
+  /** Whether anybody in the process listens for the signal. */
+  isHeard(signal: EndSignal): boolean
+  /** Sends the signal to this process. */
+  raise(signal: EndSignal): void
+}
+
 /** Everything that `openSystem` needs from the world. */
 export interface Seams {
   readonly clock: Clock
+  /** For the jitter of waits. Without it there is none. */
+  readonly random?: Random
   readonly scheduler: Scheduler
   readonly stores: Stores
   startThread(plan: ThreadPlan): ShardThread
+  /** Absent where nobody can watch. */
+  readonly diagnostics?: Diagnostics
+  /** Absent where there are none. */
+  readonly signals?: Signals
+  /** Says for people that something went wrong which belongs to no caller, where the program has given no logger. */
+  warn?(error: unknown): void
 }

@@ -4,19 +4,23 @@ import '../node-version.ts'
 import { parentPort, workerData } from 'node:worker_threads'
 import { encodeError, messageOf } from '../errors.ts'
 import { openShards } from '../shard/assembly.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import { loadDefinitions, loadEffects } from './load-definitions.ts'
 import { nodeChildren } from './node-children.ts'
 import { nodeClock, nodeRandom, nodeScheduler } from './node-clock.ts'
 import { nodeStores } from './node-stores.ts'
 import { nodeTurnPlaces } from './node-turn-places.ts'
 import { portTransport } from './port-transport.ts'
-import type { ThreadStart, ThreadStarted } from './thread-messages.ts'
+import type { LoadedModule } from './seams.ts'
+import type { ThreadMessage, ThreadStart } from './thread-messages.ts'
 
 const start = workerData as ThreadStart // Given by `startNodeThread` of the same version.
 
-async function serve(): Promise<ThreadStarted> {
+async function serve(): Promise<ThreadMessage> {
   try {
-    const definitions = await loadDefinitions(start.definitions)
+    const definitions = await loadDefinitions(start.definitions, sayLoading)
+    const effects = await loadEffects(start.effects, sayLoading)
+    say({ tag: 'loaded' })
     const places = start.places.map(({ location, ports, gauges }) => ({
       location,
       transport: portTransport(ports),
@@ -24,10 +28,13 @@ async function serve(): Promise<ThreadStarted> {
     }))
     await openShards(places, {
       definitions,
-      effects: await loadEffects(start.effects),
+      effects,
       shardCount: start.shardCount,
       random: nodeRandom,
       limits: start.limits,
+      supervision: start.supervision,
+      poison: start.poison,
+      isCareful: start.isCareful,
       clock: nodeClock,
       scheduler: nodeScheduler,
       stores: nodeStores,
@@ -35,10 +42,24 @@ async function serve(): Promise<ThreadStarted> {
       children: nodeChildren,
       report: (error) => process.emitWarning(messageOf(error), { type: 'BailiwickAction', detail: stackOf(error) }),
     })
+    startHeartbeat(
+      start.beat,
+      start.beatMs,
+      places.map(({ gauges }) => gauges),
+      nodeClock,
+    )
     return { tag: 'ready' }
   } catch (error) {
     return { tag: 'failed', error: encodeError(error) }
   }
+}
+
+function sayLoading(module: LoadedModule): void {
+  say({ tag: 'loading', module })
+}
+
+function say(message: ThreadMessage): void {
+  parentPort?.postMessage(message)
 }
 
 /** Where an error comes from, as far as it says. */
@@ -46,4 +67,4 @@ function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? '') : ''
 }
 
-parentPort?.postMessage(await serve())
+say(await serve())

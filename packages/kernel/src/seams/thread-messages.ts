@@ -1,13 +1,13 @@
 /** What a thread is started with, and what it says about its start. Everything else goes through the shards' transports. */
 import type { ShardLocation } from '@bailiwick/store'
+import type { Supervision } from '../definition/supervision.ts'
 import type { EncodedError } from '../errors.ts'
 import type { ShardLimits } from '../shard/limits.ts'
 import type { TransportPorts } from './port-transport.ts'
+import type { LoadedModule, Poison } from './seams.ts'
 
 /** A definition of an actor or an effect as a thread finds it: by type or name in a module, and compared by fingerprint. */
-export interface DefinitionReference {
-  readonly type: string
-  readonly module: string
+export interface DefinitionReference extends LoadedModule {
   readonly fingerprint: string
 }
 
@@ -18,7 +18,20 @@ export interface ThreadStart {
   readonly effects: readonly DefinitionReference[]
   readonly shardCount: number
   readonly limits: ShardLimits
+  readonly supervision: Supervision
+  readonly poison: readonly Poison[]
+  readonly isCareful: boolean
+  /** The thread raises the Int32 in it every `beatMs`. */
+  readonly beat: SharedArrayBuffer
+  readonly beatMs: number
 }
 
-/** Said once by a thread: its shards have recovered, or why they could not. */
-export type ThreadStarted = { readonly tag: 'ready' } | { readonly tag: 'failed'; readonly error: EncodedError }
+/**
+ * What a thread says about its start: what it loads next, that it has loaded everything, and at last that its shards have
+ * recovered, or why they could not.
+ */
+export type ThreadMessage =
+  | { readonly tag: 'loading'; readonly module: LoadedModule }
+  | { readonly tag: 'loaded' }
+  | { readonly tag: 'ready' }
+  | { readonly tag: 'failed'; readonly error: EncodedError }

@@ -12,6 +12,7 @@ import { NOBODY } from './calls.ts'
 import type { Cell } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { Gauge } from './gauges.ts'
+import { tap } from './tap.ts'
 import { decodeOpenCalls } from './open-call.ts'
 import type { LeaseHolder } from './lease.ts'
 import { absorb, checkChildren, checkState } from './service.ts'
@@ -33,6 +34,7 @@ export function install(core: ShardCore, cell: Cell, stored: StoredActor | undef
     throw new ActivationFailed(cell.address, messageOf(error), { cause: error })
   }
   core.count(Gauge.activations)
+  tap(core, { kind: 'actor.activated', actor: cell.address })
   core.timers.revive(cell)
 }
 
@@ -85,7 +87,8 @@ function restore(core: ShardCore, cell: Cell, stored: StoredActor): void {
   core.batch.starts.push(cell)
 }
 
-function migrated(cell: Cell, stored: StoredActor): unknown {
+/** A stored snapshot in the form of the present version. Throws `NoMigration`, or what a migration throws. */
+export function migrated(cell: Cell, stored: StoredActor): unknown {
   const { version, migrate } = cell.kind.definition
   let snapshot: unknown = JSON.parse(stored.snapshot)
   if (stored.version > version) throw new NoMigration(cell.address, stored.version, version)

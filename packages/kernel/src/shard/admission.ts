@@ -36,7 +36,8 @@ export function admit(core: ShardCore, message: CommandMessage | ReadMessage | C
   switch (message[0]) {
     case ToShard.control:
       // Never refused for lack of room: it is what makes room.
-      admitControl(core, controlOf(cell, message, now))
+      if (cell.isHeld) refuseHeld(core, cell, message[1])
+      else admitControl(core, controlOf(cell, message, now))
       return
     case ToShard.ask:
     case ToShard.tell:
@@ -47,8 +48,15 @@ export function admit(core: ShardCore, message: CommandMessage | ReadMessage | C
     case ToShard.timers:
     case ToShard.turns:
     case ToShard.lateResults:
-      place(core, fromRead(cell, message, now), undefined)
+      if (cell.isHeld) core.peek(fromRead(cell, message, now))
+      else place(core, fromRead(cell, message, now), undefined)
   }
+}
+
+function refuseHeld(core: ShardCore, cell: Cell, call: number): void {
+  const refusal = core.supervisor.refusalOf(cell)
+  if (refusal !== undefined) refuse(core, cell, call, refusal)
+  core.wake()
 }
 
 /** Remembers control whose caller may leave before it is served. */
@@ -59,6 +67,10 @@ function admitControl(core: ShardCore, waiting: Waiting): void {
 
 function admitCommand(core: ShardCore, cell: Cell, message: CommandMessage, now: number): void {
   const waiting = fromCommand(cell, message, now)
+  if (cell.isHeld && (waiting.tag === 'ask' || core.supervisor.heldOf(cell.kind, cell.key)?.mode === 'stopped')) {
+    refuseHeld(core, cell, waiting.call)
+    return
+  }
   const extras = message[9]
   const dueAt = extras?.dueAt ?? (extras?.delayMs === undefined ? undefined : now + extras.delayMs)
   if (dueAt !== undefined && dueAt > now) schedule(core, waiting, dueAt)
@@ -118,10 +130,10 @@ function settle(core: ShardCore, waiting: Waiting, extras: Extras | undefined, n
   const refusal = refusalOf(core, cell)
   if (refusal === undefined) {
     enter(core, waiting)
-  } else if (extras?.waitMs !== undefined && extras.waitMs > 0) {
+  } else if (extras?.waitMs !== undefined && extras.waitMs > 0 && refusal instanceof MailboxFull) {
     core.overflow.add(waiting, refusal, extras.waitMs)
   } else {
-    core.count(Gauge.full)
+    if (refusal instanceof MailboxFull) core.count(Gauge.full)
     refuse(core, cell, call, refusal)
   }
 }
@@ -137,7 +149,7 @@ function schedule(core: ShardCore, waiting: Waiting, dueAt: number): void {
   }
   const { detail } = waiting
   core.schedule.accept({
-    type: cell.kind.definition.type,
+    type: cell.kind.definition.storedAs,
     key: cell.key,
     command: command?.name ?? '',
     lane,

@@ -12,6 +12,7 @@ import type {
   Effect,
   EffectCancelled,
   EffectDelayed,
+  FaultChanged,
   InboxChange,
   FrameSaved,
   InboxCommand,
@@ -31,10 +32,12 @@ import type {
   TurnsKept,
 } from '@bailiwick/store'
 import type { FromShardMessage } from '../protocol/from-shard.ts'
+import type { ShardTapEvent } from '../protocol/tap.ts'
 import type { Interruption } from '../definition/turn-context.ts'
 import type { Awaiting, Cell, TurnNews, Waiting } from './cell.ts'
 import type { Detail, ChainLink } from './detail.ts'
 import type { EffectClaim, EffectEnd } from './effect.ts'
+import type { Fault, Held } from './fault.ts'
 import { encodeOpenCall } from './open-call.ts'
 import type { OpenCall, OpenReply } from './open-call.ts'
 import type { TurnRecord } from './session.ts'
@@ -91,6 +94,14 @@ export interface TurnInterrupt {
   readonly interruption: Interruption
 }
 
+/** What is done to an actor that has failed, once its batch is committed. */
+export interface Restart {
+  /** How long it serves nothing, in milliseconds. */
+  readonly backoffMs: number
+  /** It is held back instead of going on. */
+  readonly held: Held | undefined
+}
+
 /** What a shard collects between two commits. */
 export class OpenBatch implements Batch {
   /** Counts the batches of this life of the shard, from 1. */
@@ -128,6 +139,7 @@ export class OpenBatch implements Batch {
   readonly leases: LeaseChanged[] = []
   readonly lateResults: LateResult[] = []
   readonly lateResultsMax: number
+  readonly faults: FaultChanged[] = []
   readonly processes: OwnedProcess[] = []
   readonly processesEnded: number[] = []
 
@@ -201,6 +213,17 @@ export class OpenBatch implements Batch {
   readonly turnReads: Waiting[] = []
   /** Whoever waits for a note about a process to be in the store. */
   readonly processNotes: { readonly sequence: number; readonly done: (error: Error | undefined) => void }[] = []
+  /** What becomes of faults, by address. */
+  readonly faultRows: Map<string, FaultChanged> = new Map<string, FaultChanged>()
+  /** What was known before, for the way back. */
+  readonly faultsBefore: Map<string, Fault | undefined> = new Map<string, Fault | undefined>()
+  /** Actors that have failed: they are served no more until it is committed. */
+  readonly restarts: Map<Cell, Restart> = new Map<Cell, Restart>()
+  /** Actors that were held back and go on. */
+  readonly released: Cell[] = []
+  /** What the tap is told once it is committed, and how much more there would have been. */
+  readonly taps: ShardTapEvent[] = []
+  tapsLost = 0
   readonly #calls = new Map<number, CallChange>()
   /** It is to be committed even if nothing else calls for it. */
   wantsCommit = false
@@ -246,6 +269,7 @@ export class OpenBatch implements Batch {
       this.leases.push({ actor, name: SESSION_LEASE, epoch, detail: JSON.stringify({ holder }) })
     }
     this.leases.push(...this.leasesTouched.values())
+    this.faults.push(...this.faultRows.values())
     for (const [peer, through] of this.admitted) this.received.push({ peer, through })
   }
 
@@ -289,6 +313,7 @@ export class OpenBatch implements Batch {
       this.frames.length > 0 ||
       this.leases.length > 0 ||
       this.lateResults.length > 0 ||
+      this.faults.length > 0 ||
       this.processes.length > 0 ||
       this.processesEnded.length > 0
     )

@@ -30,10 +30,12 @@ export interface Behalf {
   readonly chain: readonly ChainLink[]
   /** The turn that it is about. */
   readonly turn?: number
+  /** Nobody outside of the actor asked for it: a timer, a child. */
+  readonly isOwn?: true
 }
 
 /** Nobody's behalf: a timer, a child. */
-export const NOBODY: Behalf = { cause: undefined, chain: [] }
+export const NOBODY: Behalf = { cause: undefined, chain: [], isOwn: true }
 
 /** How an open reply ends. */
 export type Settlement =
@@ -52,18 +54,21 @@ export type Settlement =
       readonly isTriedAgain: boolean
     }
 
-/** Opens a call of an actor, with the timer that ends it. */
-export function openCall(core: ShardCore, cell: Cell, call: OpenCall, withinMs: number): void {
+/** Opens a call of an actor, with the timer that ends it; without one if it may take for ever. */
+export function openCall(core: ShardCore, cell: Cell, call: OpenCall, withinMs: number | undefined): void {
   cell.openCalls ??= new Map()
   cell.openCalls.set(call.sequence, call)
-  // The timer's wish marks the actor as changed, so that its row exists for the call's.
-  core.timers.wish(cell, {
-    kind: 'set',
-    name: timerOfCall(call.sequence),
-    event: { type: 'bailiwick.overdue' },
-    delayMs: withinMs,
-    onRestart: 'deadline',
-  })
+  // The actor's row has to exist for the call's.
+  core.markDirty(cell)
+  if (withinMs !== undefined) {
+    core.timers.wish(cell, {
+      kind: 'set',
+      name: timerOfCall(call.sequence),
+      event: { type: 'bailiwick.overdue' },
+      delayMs: withinMs,
+      onRestart: 'deadline',
+    })
+  }
   if (cell.kind.isDurable) core.batch.openCall(core.numberOf(cell), call, true)
 }
 
@@ -235,7 +240,7 @@ function recordSettlement(core: ShardCore, cell: Cell, call: OpenReply, outcome:
 
 /** The scope in which an idempotency key counts: one command of one actor. */
 export function scopeOf(cell: Cell, command: string): string {
-  return JSON.stringify([cell.kind.definition.type, cell.key, command])
+  return JSON.stringify([cell.kind.definition.storedAs, cell.key, command])
 }
 
 /** Records the outcome of a command under its key. */
@@ -258,5 +263,5 @@ function buryReply(core: ShardCore, cell: Cell, call: OpenReply, error: Error): 
     ...(naturalKey === undefined ? {} : { naturalKey }),
     ...(deliveries === undefined ? {} : { deliveries }),
   }
-  bury(core, { type: cell.kind.definition.type, key: cell.key, command, lane, input, idempotency, detail }, error)
+  bury(core, { type: cell.kind.definition.storedAs, key: cell.key, command, lane, input, idempotency, detail }, error)
 }

@@ -6,6 +6,7 @@
  */
 import type { DueTimer, StoredOutcome } from '@bailiwick/store'
 import type { ActorDefinition, AnyCommand } from '../definition/define-actor.ts'
+import type { Supervision } from '../definition/supervision.ts'
 import { addressOf } from '../definition/key.ts'
 import type { EventLike, Host, Hosted } from '../hosting/host.ts'
 import { Fifo } from './fifo.ts'
@@ -24,6 +25,7 @@ export interface Kind {
   readonly commands: readonly AnyCommand[]
   readonly host: Host<Cell>
   readonly isDurable: boolean
+  readonly supervision: Supervision
   /** Empty mailboxes, kept for the next actor that gets work. */
   readonly spareMailboxes: Mailbox<Waiting>[]
 }
@@ -148,14 +150,14 @@ export type NameFinding =
 export type Past = { readonly kind: 'recorded'; readonly outcome: StoredOutcome } | NameFinding
 
 /** A command that was taken and had to wait for the store. */
-interface Held {
+interface Suspended {
   readonly waiting: Waiting
   readonly past: Past
 }
 
 /** What few actors have, and hardly any that is idle; apart, so that the others do not pay for it. */
 class Rare {
-  held: Held | undefined = undefined
+  suspended: Suspended | undefined = undefined
   internals: Fifo<Internal> | undefined = undefined
   overflow: Set<Waiting> | undefined = undefined
   openCalls: Map<number, OpenCall> | undefined = undefined
@@ -179,8 +181,10 @@ export class Cell {
   revision = 0
   /** Revision of the last stored snapshot. */
   snapshotRevision = 0
-  /** Waits for the store's answer: not to be served meanwhile. */
+  /** Waits for the store's answer, or for the end of a back-off: not to be served meanwhile. */
   isWaiting = false
+  /** Is quarantined or was stopped: not to be served until it is released. */
+  isHeld = false
   mailbox: Mailbox<Waiting> | undefined = undefined
   /** In which of the shard's ready lanes it is to be served; -1 for none. */
   readyLane: Lane | -1 = -1
@@ -204,13 +208,13 @@ export class Cell {
   }
 
   /** The command that is to be served next, whatever the lanes say: it was taken and had to wait for the store. */
-  get held(): Held | undefined {
-    return this.#rare?.held
+  get suspended(): Suspended | undefined {
+    return this.#rare?.suspended
   }
 
-  set held(value: Held | undefined) {
+  set suspended(value: Suspended | undefined) {
     if (value !== undefined) this.#rare ??= new Rare()
-    if (this.#rare !== undefined) this.#rare.held = value
+    if (this.#rare !== undefined) this.#rare.suspended = value
   }
 
   /** What comes from inside the actor. */
@@ -297,7 +301,7 @@ export class Cell {
   get hasWork(): boolean {
     const rare = this.#rare
     return (
-      (rare !== undefined && (rare.held !== undefined || (rare.internals?.size ?? 0) > 0)) ||
+      (rare !== undefined && (rare.suspended !== undefined || (rare.internals?.size ?? 0) > 0)) ||
       (this.mailbox !== undefined && this.mailbox.size > this.mailbox.postponed)
     )
   }
@@ -305,7 +309,7 @@ export class Cell {
   /** The most urgent lane in which something waits; what comes from inside goes first. */
   get urgency(): Lane | undefined {
     const rare = this.#rare
-    if (rare !== undefined && (rare.held !== undefined || (rare.internals?.size ?? 0) > 0)) return 0
+    if (rare !== undefined && (rare.suspended !== undefined || (rare.internals?.size ?? 0) > 0)) return 0
     return this.mailbox?.mostUrgent()
   }
 

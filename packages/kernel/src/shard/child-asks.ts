@@ -38,7 +38,7 @@ export class ChildAsks implements ChildAsksPart {
     const parcel = checkSend(core, cell, wish)
     const withinMs = checkMs(`asking of ${cell.address}`, 'timeoutMs', timeoutMs ?? answerWithinMs(core, parcel), 1)
     const number = core.takeSequence()
-    const caller = { type: cell.kind.definition.type, key: cell.key, request: number, life: core.store.epoch }
+    const caller = { type: cell.kind.definition.storedAs, key: cell.key, request: number, life: core.store.epoch }
     return await new Promise((resolve, reject) => {
       const timer = core.clock.setTimer(() => {
         if (this.#forget(number) !== undefined) reject(new AskTimeout(addressOf(parcel.type, parcel.key), parcel.command, withinMs))

@@ -50,7 +50,7 @@ function acceptTell(core: ShardCore, batch: OpenBatch, waiting: OpenBatch['tells
   batch.accepted.push({
     sequence: waiting.sequence,
     id: inboxId(core, waiting.sequence),
-    type: cell.kind.definition.type,
+    type: cell.kind.definition.storedAs,
     key: cell.key,
     command: command?.name ?? '',
     lane: waiting.lane,
@@ -83,7 +83,7 @@ function writeSnapshot(core: ShardCore, batch: OpenBatch, cell: Cell): void {
     return
   const number = core.numberOf(cell)
   const { revision } = cell
-  const { version, type } = definition
+  const { version, storedAs: type } = definition
   let snapshot: string
   try {
     snapshot = host.encode(cell.hosted)
@@ -96,6 +96,17 @@ function writeSnapshot(core: ShardCore, batch: OpenBatch, cell: Cell): void {
   // True only after the commit; if it fails the cell is emptied, and nobody has looked in between.
   cell.isStored = true
   cell.snapshotRevision = revision
+}
+
+/** Drops an actor from memory, so that its next command reads it again. What it has not heard of its turns is kept. */
+export function drop(core: ShardCore, cell: Cell): void {
+  const news = newsOf(cell)
+  const hasTurns = cell.hasTurns
+  forget(core, cell)
+  for (const one of news) cell.pushInternal({ tag: 'turn', news: one })
+  // Only when all of it has been heard can it be said what was cut off.
+  if (hasTurns) cell.pushInternal({ tag: 'turn', news: { kind: 'recover' } })
+  core.ready.add(cell)
 }
 
 /** Undoes in memory what a failed batch did, and answers its callers with the error. */
@@ -167,6 +178,7 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   }
   for (const { cell } of again) core.ready.add(cell)
   core.childAsks.rolledBack(batch.asked, error)
+  core.supervisor.rolledBack(batch.restarts, batch.faultsBefore)
   core.effects.rolledBack(batch)
   core.links.rolledBack(batch)
   for (const { cell, call } of batch.joined) if (cell.kind.isDurable) core.followers.get(cell.address)?.delete(call)

@@ -22,8 +22,10 @@ import type {
   OverflowPart,
   Parts,
   SchedulePart,
+  SupervisorPart,
   TimersPart,
   TurnsPart,
+  WatchesPart,
 } from './parts.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { Residents } from './residents.ts'
@@ -45,6 +47,8 @@ export interface CoreParts {
   readonly random: () => number
   /** Asks for a round of the shard's loop. */
   readonly wake: () => void
+  /** Answers a read of an actor that is held back. */
+  readonly peek: (waiting: Waiting) => void
   /** Hears of errors that belong to no caller. */
   readonly report: (error: unknown) => void
 }
@@ -60,6 +64,7 @@ export class ShardCore {
   readonly shardCount: number
   readonly random: () => number
   readonly wake: () => void
+  readonly peek: (waiting: Waiting) => void
   readonly report: (error: unknown) => void
   readonly residents: Residents
   readonly ready: ReadyQueue = new ReadyQueue()
@@ -77,6 +82,8 @@ export class ShardCore {
   readonly childAsks: ChildAsksPart
   readonly turns: TurnsPart
   readonly leaseQueue: LeaseQueuePart
+  readonly supervisor: SupervisorPart
+  readonly watches: WatchesPart
   /** Calls that follow an actor, by the actor's address. */
   readonly followers: Map<string, Set<number>> = new Map<string, Set<number>>()
   /** Calls from outside that wait for a deferred reply, by open call. */
@@ -95,6 +102,16 @@ export class ShardCore {
   deadLetters = 0
   /** Effects and messages to other shards in the store. */
   outboxSize = 0
+  /** Whether anybody reads the tap. */
+  isTapped = false
+  /** The command that is being handled, as the tap names it; and how many have been. */
+  handling: string | undefined = undefined
+  handlings = 0
+  /** Stored commands and settings of timers that have ended a thread: why, by sequence and by generation. */
+  readonly poison: { readonly sequences: Map<number, string>; readonly generations: Map<number, string> } = {
+    sequences: new Map<number, string>(),
+    generations: new Map<number, string>(),
+  }
   readonly #kindByType: ReadonlyMap<string, Kind>
 
   /** `make` makes the parts, which keep the core. */
@@ -108,11 +125,12 @@ export class ShardCore {
     this.shardCount = parts.shardCount
     this.random = parts.random
     this.wake = parts.wake
+    this.peek = parts.peek
     this.report = parts.report
     this.residents = new Residents(parts.kinds)
     this.batch = new OpenBatch(1, 0, parts.limits)
-    this.#kindByType = new Map(parts.kinds.map((kind) => [kind.definition.type, kind]))
-    const { timers, schedule, links, effects, overflow, childAsks, turns, leaseQueue } = make(this)
+    this.#kindByType = new Map(parts.kinds.map((kind) => [kind.definition.storedAs, kind]))
+    const { timers, schedule, links, effects, overflow, childAsks, turns, leaseQueue, supervisor, watches } = make(this)
     this.timers = timers
     this.schedule = schedule
     this.links = links
@@ -121,6 +139,8 @@ export class ShardCore {
     this.childAsks = childAsks
     this.turns = turns
     this.leaseQueue = leaseQueue
+    this.supervisor = supervisor
+    this.watches = watches
   }
 
   /** Begins the next batch and answers the one that was under way. */
@@ -143,7 +163,7 @@ export class ShardCore {
     throw new StoreUnavailable('busy', 'it changed whenever it was read')
   }
 
-  /** The kind with a type's name, if this shard knows it. */
+  /** The kind that is stored under a type's name, if this shard knows it. */
   kindOf(type: string): Kind | undefined {
     return this.#kindByType.get(type)
   }
@@ -153,6 +173,7 @@ export class ShardCore {
     const known = this.residents.get(kind, key)
     if (known !== undefined) return known
     const cell = new Cell(kind, key)
+    cell.isHeld = this.supervisor.held > 0 && this.supervisor.heldOf(kind, key) !== undefined
     this.residents.add(cell, this.clock.elapsed())
     return cell
   }
@@ -201,5 +222,6 @@ export class ShardCore {
     gauges[Gauge.effectsRunning] = this.effects.running
     gauges[Gauge.awaiting] = this.awaiting.size
     gauges[Gauge.turnsRunning] = this.turns.running
+    gauges[Gauge.held] = this.supervisor.held
   }
 }

@@ -4,12 +4,14 @@
  * Written in the same commit that gives a message up; at the bound the oldest are lost, and counted. What operators do
  * with them is in `letters.ts`.
  */
+import { addressOf } from '../definition/key.ts'
 import { encodeError } from '../errors.ts'
 import { outcomeOf } from '../outcomes.ts'
 import type { ShardCore } from './core.ts'
 import type { Detail, Parcel } from './detail.ts'
 import type { EffectDetail } from './effect.ts'
 import { Gauge } from './gauges.ts'
+import { tap } from './tap.ts'
 
 /** An effect that was given up, as far as it takes to promise it again. */
 export interface EffectLetter {
@@ -45,13 +47,15 @@ export function bury(core: ShardCore, parcel: Parcel, error: unknown): void {
     return
   }
   const { type, key, detail, idempotency, dueAt } = parcel
+  const cell = kind === undefined ? undefined : core.residents.get(kind, key)
   const kept: LetterDetail = {
     ...detail,
     lane: parcel.lane,
     ...(dueAt === undefined ? {} : { dueAt }),
     ...(idempotency === undefined ? {} : { idempotency }),
   }
-  keep(core, { type, key, command: parcel.command, input: parcel.input, naturalKey: detail?.naturalKey, detail: kept }, error)
+  const revision = cell?.hosted === undefined ? undefined : cell.revision
+  keep(core, { type, key, command: parcel.command, input: parcel.input, naturalKey: detail?.naturalKey, revision, detail: kept }, error)
 }
 
 /** Keeps an effect that was given up. */
@@ -60,7 +64,7 @@ export function buryEffect(core: ShardCore, effect: EffectLetter, error: unknown
   const detail: LetterDetail = {
     effect: { idempotencyKey, ...(label === undefined ? {} : { label }), attempts, ...(behalf === undefined ? {} : { behalf }) },
   }
-  keep(core, { type, key, command: name, input, naturalKey: undefined, detail }, error)
+  keep(core, { type, key, command: name, input, naturalKey: undefined, revision: undefined, detail }, error)
 }
 
 interface Given {
@@ -69,11 +73,14 @@ interface Given {
   readonly command: string
   readonly input: unknown
   readonly naturalKey: string | undefined
+  readonly revision: number | undefined
   readonly detail: LetterDetail
 }
 
-function keep(core: ShardCore, { type, key, command, input, naturalKey, detail }: Given, error: unknown): void {
+function keep(core: ShardCore, { type, key, command, input, naturalKey, revision, detail }: Given, error: unknown): void {
   const { stack: _stack, ...encoded } = encodeError(error)
+  const { code, message } = encoded
+  tap(core, { kind: 'letter.kept', actor: addressOf(type, key), command, reason: outcomeOf(error), error: { code, message } })
   core.batch.deadLetters.push({
     sequence: core.takeSequence(),
     type,
@@ -83,6 +90,7 @@ function keep(core: ShardCore, { type, key, command, input, naturalKey, detail }
     error: JSON.stringify(encoded),
     input: JSON.stringify(input ?? null),
     naturalKey,
+    revision,
     detail: JSON.stringify(detail),
     at: core.batch.at,
   })

@@ -51,6 +51,8 @@ export interface Detail {
   readonly preempt?: Preempt
   /** The lease under which it was sent: it counts only as long as that one does. */
   readonly lease?: LeaseMark
+  /** The command in whose handling it was sent, as the tap names it; only while somebody reads the tap. */
+  readonly via?: string
   /** Its caller wants to hear of progress. */
   readonly isFollowed?: true
 }

@@ -25,6 +25,7 @@ import type { EffectDetail, EffectEnd, EffectPromise, EffectQueue, Run } from '.
 import type { EffectsPart } from './parts.ts'
 import { Gauge } from './gauges.ts'
 import { deliver, isOutboxFull, plainError } from './parcels.ts'
+import { tap, tapErrorOf } from './tap.ts'
 
 const REARM_MS = 10
 
@@ -74,6 +75,7 @@ export class ShardEffects implements EffectsPart {
       this.#tell(type, key, `${name}.failed`, detail, { error: plainError(full), idempotencyKey, attempts: 0, ...named(label) })
       return
     }
+    tap(core, { kind: 'effect.promised', actor: addressOf(type, key), effect: name, idempotencyKey, attempt: 0 })
     core.batch.effects.push({
       sequence: core.takeSequence(),
       name,
@@ -194,6 +196,8 @@ export class ShardEffects implements EffectsPart {
         continue
       }
       batch.claims.set(row.sequence, { queue, row })
+      const { type, key, name: effect, idempotencyKey, attempts } = row
+      tap(core, { kind: 'effect.started', actor: addressOf(type, key), effect, idempotencyKey, attempt: attempts + 1 })
       queue.claiming += 1
     }
     // What the batches speak for is settled with them; if there is more, it is looked at then or after the next alarm.
@@ -278,12 +282,14 @@ export class ShardEffects implements EffectsPart {
     const ending = { idempotencyKey, attempts: attempt, ...named(label) }
     if ('output' in result) {
       core.batch.effectsSettled.push(sequence)
+      tap(core, { kind: 'effect.done', actor: addressOf(type, key), effect: name, idempotencyKey, attempt })
       this.#tell(type, key, `${name}.done`, detail, { output: result.output, ...ending })
       return
     }
     if (!result.isLast) {
       const { isUnknown: _before, ...kept } = detail ?? {}
       const next: EffectDetail = result.isUnknown ? { ...kept, isUnknown: true } : kept
+      tap(core, { kind: 'effect.delayed', actor: addressOf(type, key), effect: name, idempotencyKey, attempt, error: tapErrorOf(result.error) })
       core.batch.effectsDelayed.push({
         sequence,
         dueAt: core.clock.wall() + backoffOf(retry.backoff, attempt, core.random()),
@@ -292,6 +298,7 @@ export class ShardEffects implements EffectsPart {
       return
     }
     core.batch.effectsSettled.push(sequence)
+    tap(core, { kind: 'effect.failed', actor: addressOf(type, key), effect: name, idempotencyKey, attempt, error: tapErrorOf(result.error) })
     buryEffect(
       core,
       { name, idempotencyKey, type, key, label, input: JSON.parse(row.input), attempts: attempt, behalf: detail },

@@ -42,6 +42,22 @@ export const Gauge = {
   preemptions: 34,
   turnsForced: 35,
   processes: 36,
+  restarts: 37,
+  /** Actors that are held back. */
+  held: 38,
+  /** What is being served, for whoever has to say it if the thread dies: 1 while something is. */
+  isServing: 39,
+  /** … the caller's number of the call; 0 if there is none. */
+  servingCall: 40,
+  /** … the sequence of the stored command; 0 if it is not stored. */
+  servingSequence: 41,
+  /** … the generation of the timer; 0 if it is none. */
+  servingGeneration: 42,
+  /** How late the thread's event loop was when it was looked at last, and at most, in milliseconds. */
+  loopLagMs: 43,
+  loopLagMsMax: 44,
+  /** Events that were not told to the tap because there were too many. */
+  tapLost: 45,
 } as const
 
 /** How many numbers the array needs. */

@@ -1,15 +1,18 @@
 /** Serving what comes from inside an actor: events of its children and actions, ticks of its timers, news of its turns. */
-import { AskTimeout, ReplyOverdue } from '../errors.ts'
+import type { DueTimer } from '@bailiwick/store'
+import { AskTimeout, ReplyOverdue, ShardCrashed } from '../errors.ts'
 import type { EventLike, Hosted } from '../hosting/host.ts'
 import { closeCall, eventOfAnswer, NOBODY, settleReply } from './calls.ts'
 import type { Cell, Internal } from './cell.ts'
 import type { ShardCore } from './core.ts'
+import { bury } from './dead-letters.ts'
 import { Gauge } from './gauges.ts'
 import { leaseOfTimer } from './lease.ts'
 import { expireLease } from './lease-service.ts'
 import { callOfTimer } from './open-call.ts'
 import { plainError } from './parcels.ts'
 import { checkChildren, serveStep } from './service.ts'
+import { tap } from './tap.ts'
 import { expireTurn, serveNews } from './turn-service.ts'
 
 /** Handles what comes from inside an actor. What the state does not take is dropped, as XState does. */
@@ -18,7 +21,7 @@ export function serveInternal(core: ShardCore, cell: Cell, hosted: Hosted, inter
     serveNews(core, cell, hosted, internal.news)
     return
   }
-  if (internal.tag === 'tick' && !core.timers.take(internal)) return
+  if (internal.tag === 'tick' && !takeTick(core, cell, internal.timer, internal)) return
   if (internal.tag === 'ring') {
     if (internal.isCancelled) return
     internal.next?.()
@@ -36,7 +39,28 @@ export function serveInternal(core: ShardCore, cell: Cell, hosted: Hosted, inter
   } catch (error) {
     core.count(Gauge.failed)
     core.report(error)
+    core.supervisor.failed(cell, { error, because: nameOf(internal), isOwn: true })
   }
+}
+
+/** Takes a tick, unless it is void or has ended a thread: then it is kept as a dead letter. */
+function takeTick(core: ShardCore, cell: Cell, timer: DueTimer, tick: Extract<Internal, { tag: 'tick' }>): boolean {
+  if (!core.timers.take(tick)) return false
+  const { name, dueAt, event } = timer
+  if (!name.startsWith('~')) tap(core, { kind: 'timer.fired', actor: cell.address, name, dueAt })
+  const reason = core.poison.generations.get(timer.generation)
+  if (reason === undefined) return true
+  core.batch.touch(cell)
+  const { storedAs: type } = cell.kind.definition
+  const input = JSON.parse(event) as EventLike // Written by `ShardTimers`.
+  bury(core, { type, key: cell.key, command: input.type, lane: 0, input, detail: { isEvent: true } }, new ShardCrashed(reason))
+  return false
+}
+
+/** What has failed, for people. */
+function nameOf(internal: Exclude<Internal, { tag: 'turn' }>): string {
+  if (internal.tag === 'tick') return internal.timer.name.startsWith('~') ? 'a timer' : `timer ${internal.timer.name}`
+  return internal.tag === 'store' ? 'a child' : internal.event.type
 }
 
 function serveTick(core: ShardCore, cell: Cell, hosted: Hosted, name: string, event: EventLike): void {
@@ -52,6 +76,7 @@ function expireCall(core: ShardCore, cell: Cell, hosted: Hosted, sequence: numbe
   const call = cell.openCalls?.get(sequence)
   switch (call?.kind) {
     case undefined:
+    case 'watch':
       return
     case 'turn':
       expireTurn(core, cell, sequence)

@@ -22,6 +22,7 @@ import { freed, granted, isHeld, isHeldBy, newLease, timerOfLease } from './leas
 import type { Lease } from './lease.ts'
 import { cancelTurn } from './preemption.ts'
 import { finish, serveStep } from './service.ts'
+import { tap } from './tap.ts'
 
 const LEASES_MAX = 1_000
 
@@ -138,6 +139,7 @@ function give(core: ShardCore, cell: Cell, hosted: Hosted, lease: Lease, owner: 
     delayMs: ttlMs,
     onRestart: 'deadline',
   })
+  if (next.epoch !== lease.epoch) tap(core, { kind: 'lease.granted', actor: cell.address, name: lease.name, owner, epoch: next.epoch })
   if (next.epoch !== lease.epoch) say(core, cell, hosted, `${lease.name}.granted`, { owner, epoch: next.epoch })
 }
 
@@ -152,6 +154,8 @@ function takeAway(
 ): void {
   save(core, cell, freed(lease))
   core.timers.wish(cell, { kind: 'cancel', name: timerOfLease(lease.name) })
+  const { name, epoch, holder } = lease
+  tap(core, { kind: 'lease.released', actor: cell.address, name, owner: holder?.owner ?? null, epoch, how })
   say(core, cell, hosted, `${lease.name}.released`, {
     owner: lease.holder?.owner ?? null,
     epoch: lease.epoch,
@@ -188,5 +192,6 @@ function say(core: ShardCore, cell: Cell, hosted: Hosted, type: string, fields: 
   } catch (error) {
     core.count(Gauge.failed)
     core.report(error)
+    core.supervisor.failed(cell, { error, because: type, isOwn: true })
   }
 }

@@ -16,6 +16,8 @@ export interface LetterView {
   readonly input: unknown
   readonly from: string | null
   readonly isEffect: boolean
+  /** Revision of the actor whose state could not take it; null where no actor was asked. */
+  readonly revision: number | null
   readonly at: number
 }
 
@@ -66,7 +68,7 @@ function viewOf(core: ShardCore, letter: DeadLetter): LetterView {
   return {
     shard: core.index,
     sequence,
-    type,
+    type: core.kindOf(type)?.definition.type ?? type,
     key,
     command,
     reason,
@@ -74,6 +76,7 @@ function viewOf(core: ShardCore, letter: DeadLetter): LetterView {
     input: JSON.parse(letter.input),
     from: from ?? null,
     isEffect: effect !== undefined,
+    revision: letter.revision ?? null,
     at,
   }
 }

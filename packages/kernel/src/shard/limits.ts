@@ -20,6 +20,8 @@ export interface ShardLimits {
   readonly lateResults: number
   /** Threads of the pool on which turns compute, for each thread of shards. Default 2. */
   readonly poolThreads: number
+  /** How much memory a thread of shards may use for its heap, in MiB; one that needs more is replaced. Default 4,096. */
+  readonly heapMb: number
   /** Dead letters kept on the shard; beyond it the oldest are lost, and counted. Default 10,000. */
   readonly deadLetters: number
 }
@@ -35,5 +37,6 @@ export const DEFAULT_LIMITS: ShardLimits = {
   outbox: 1_000_000,
   lateResults: 10_000,
   poolThreads: 2,
+  heapMb: 4_096,
   deadLetters: 10_000,
 }

@@ -213,7 +213,7 @@ function scopeFor(kind: 'natural' | 'delivery', cell: Cell, command: string): st
 }
 
 function actorOf(cell: Cell): { readonly type: string; readonly key: string } {
-  return { type: cell.kind.definition.type, key: cell.key }
+  return { type: cell.kind.definition.storedAs, key: cell.key }
 }
 
 /** Recording a name again says the same: where there is a record that counts, nothing is to be done. */

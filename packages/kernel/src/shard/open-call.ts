@@ -46,8 +46,16 @@ export interface OpenRequest {
   readonly cause?: number | undefined
 }
 
+/** A notice that this actor owes to one that watches it, once it has come to its end. */
+export interface OpenWatch {
+  readonly kind: 'watch'
+  readonly sequence: number
+  /** The one that watches. */
+  readonly callers: readonly Caller[]
+}
+
 /** A call that is open. */
-export type OpenCall = OpenReply | OpenRequest
+export type OpenCall = OpenReply | OpenRequest | OpenWatch
 
 /** Writes an open call for the store. */
 export function encodeOpenCall(call: OpenCall): string {
@@ -70,7 +78,7 @@ export function callOfTimer(name: string): number | undefined {
   return name.startsWith('~call:') ? Number(name.slice('~call:'.length)) : undefined
 }
 
-/** Whether a call is one that is answered by this actor. */
+/** Whether a call is a command that is answered by this actor. */
 export function isReply(call: OpenCall): call is OpenReply {
-  return call.kind !== 'request'
+  return call.kind === 'reply' || call.kind === 'turn'
 }

@@ -4,7 +4,7 @@
  * actor that sent it.
  */
 import { addressOf, shardOf } from '../definition/key.ts'
-import { encodeError, MailboxFull, UnknownCommand } from '../errors.ts'
+import { ActorStopped, encodeError, MailboxFull, UnknownCommand } from '../errors.ts'
 import { waitingOf } from './cell.ts'
 import type { Cell, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
@@ -54,9 +54,10 @@ export function admitParcel(core: ShardCore, parcel: Parcel): void {
     sequence: 0,
     detail: parcel.detail,
   })
-  const refusal = isEvent ? undefined : refusalOf(core, cell)
+  if (cell.isHeld && core.watches.answerHeld(cell, parcel)) return
+  const refusal = isEvent ? heldRefusalOf(core, cell) : refusalOf(core, cell)
   if (refusal !== undefined) {
-    core.count(Gauge.full)
+    if (refusal instanceof MailboxFull) core.count(Gauge.full)
     refuseParcel(core, parcel, refusal)
     return
   }
@@ -69,8 +70,16 @@ export function admitParcel(core: ShardCore, parcel: Parcel): void {
   core.batch.tells.push(waiting)
 }
 
+/** Why an actor takes nothing any more: it was stopped. One that is quarantined keeps what it gets. */
+function heldRefusalOf(core: ShardCore, cell: Cell): ActorStopped | undefined {
+  const refusal = cell.isHeld ? core.supervisor.refusalOf(cell) : undefined
+  return refusal instanceof ActorStopped ? refusal : undefined
+}
+
 /** Why a command finds no place now, if it finds none. */
-export function refusalOf(core: ShardCore, cell: Cell): MailboxFull | undefined {
+export function refusalOf(core: ShardCore, cell: Cell): MailboxFull | ActorStopped | undefined {
+  const held = heldRefusalOf(core, cell)
+  if (held !== undefined) return held
   // Those who wait for a place go first.
   if (core.waiting.size >= core.limits.waitingCommands || core.overflow.isShardAwaited)
     return new MailboxFull(cell.address, 'shard', core.limits.waitingCommands)
@@ -98,8 +107,8 @@ function refuseParcel(core: ShardCore, parcel: Parcel, error: Error): void {
   else bury(core, parcel, error)
 }
 
-/** Sends the answer to a request back to the actor that made it. */
-export function answerCaller(core: ShardCore, caller: Caller, input: { readonly output?: unknown } | { readonly error: object }): void {
+/** Sends the answer to a request back to the actor that made it: its `output`, its `error`, or the fields of a notice. */
+export function answerCaller(core: ShardCore, caller: Caller, input: object): void {
   const { type, key, request, life } = caller
   deliver(core, {
     type,

@@ -1,11 +1,12 @@
 /** The parts of a shard as those below them see them: what a step may ask of each. */
 import type { EffectDefinition } from '../definition/define-effect.ts'
-import type { MailboxFull } from '../errors.ts'
+import type { ActorQuarantined, ActorStopped, MailboxFull } from '../errors.ts'
 import type { TimerWish } from '../hosting/host.ts'
-import type { OpenBatch } from './batch.ts'
-import type { Cell, Internal, Waiting } from './cell.ts'
+import type { OpenBatch, Restart } from './batch.ts'
+import type { Cell, Internal, Kind, Waiting } from './cell.ts'
 import type { Parcel } from './detail.ts'
 import type { EffectPromise } from './effect.ts'
+import type { Fault, Held } from './fault.ts'
 
 /** Timers of actors. */
 export interface TimersPart {
@@ -105,6 +106,30 @@ export interface ChildAsksPart {
   rolledBack(asked: readonly number[], error: Error): void
 }
 
+/** What follows when actors fail. */
+export interface SupervisorPart {
+  /** How many actors are held back. */
+  readonly held: number
+  /** Why an actor is held back, if it is. */
+  heldOf(kind: Kind, key: string): Held | undefined
+  /** The error for whoever wants something of an actor that is held back. */
+  refusalOf(cell: Cell): ActorQuarantined | ActorStopped | undefined
+  /** Notes a failure as part of the open batch. */
+  failed(cell: Cell, failure: { readonly error: unknown; readonly because: string; readonly isOwn: boolean }): void
+  /** What an actor's group wants of it. */
+  follow(cell: Cell, event: { readonly type: string }): void
+  /** After a failed commit. */
+  rolledBack(restarts: ReadonlyMap<Cell, Restart>, before: ReadonlyMap<string, Fault | undefined>): void
+}
+
+/** Those who want to hear of an actor's end. */
+export interface WatchesPart {
+  /** Answers a watch of an actor that is held back: there is nothing to wait for. False if the message is no watch. */
+  answerHeld(cell: Cell, parcel: Parcel): boolean
+  /** An actor has come to its end, or is held back: tells those who watch it, as part of the open batch. */
+  halted(cell: Cell, reason: 'done' | 'failed' | 'quarantined' | 'stopped', error: { readonly code: string; readonly message: string } | null): void
+}
+
 /** All of them. */
 export interface Parts {
   readonly timers: TimersPart
@@ -115,4 +140,6 @@ export interface Parts {
   readonly childAsks: ChildAsksPart
   readonly turns: TurnsPart
   readonly leaseQueue: LeaseQueuePart
+  readonly supervisor: SupervisorPart
+  readonly watches: WatchesPart
 }

@@ -7,6 +7,7 @@ import type { Cell, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { isStronger, mayPreempt } from './session.ts'
 import type { Session, TurnRecord } from './session.ts'
+import { tap } from './tap.ts'
 
 /** Who interrupts, and how. */
 export interface Preemption {
@@ -51,6 +52,8 @@ export function intend(core: ShardCore, cell: Cell, record: TurnRecord, { mode, 
   record.intent = { mode, by, at: core.batch.at }
   saveTurn(core, cell, record)
   core.batch.preemptions += 1
+  const { command, id: turn, attempt, epoch } = record
+  tap(core, { kind: 'turn.interrupted', actor: cell.address, command, turn, attempt, epoch, mode, ...(by.command === undefined ? {} : { by: by.command }) })
   if (record.state === 'running') core.batch.interrupts.push({ id: record.id, epoch: record.epoch, interruption: { mode, by } })
   else if (cell.session !== undefined) cell.session.hasIntents = true
 }

@@ -18,6 +18,7 @@ import {
   UnknownCommand,
 } from '../errors.ts'
 import type { EventLike, Hosted, Step } from '../hosting/host.ts'
+import { outcomeOf } from '../outcomes.ts'
 import { FromShard } from '../protocol/from-shard.ts'
 import { answer, refuse } from './answers.ts'
 import {
@@ -43,6 +44,8 @@ import { staleLeaseOf } from './lease-fence.ts'
 import { editOpen, recordNames, unnameWaiting } from './natural.ts'
 import type { OpenReply } from './open-call.ts'
 import { answerCaller, plainError } from './parcels.ts'
+import { beginHandling, tap, tapHandled } from './tap.ts'
+import { UNWATCH, WATCH, serveWatch } from './watches.ts'
 import { checkWishes, performWishes } from './wishes.ts'
 import type { CheckedWish } from './wishes.ts'
 
@@ -81,6 +84,7 @@ export function serveRecorded(core: ShardCore, cell: Cell, waiting: Waiting, rec
     return
   }
   core.count(Gauge.replayed)
+  tapHandled(core, cell, waiting, 'replayed')
   const outcome = JSON.parse(recorded.outcome) as { readonly value?: unknown; readonly error?: PlainError } // Written by `recordOutcome`.
   if (outcome.error === undefined) settleValue(core, cell, waiting, outcome.value)
   else if (waiting.tag === 'ask') refuse(core, cell, waiting.call, fromPlain(outcome.error))
@@ -92,6 +96,7 @@ export function serveRecorded(core: ShardCore, cell: Cell, waiting: Waiting, rec
 export function serveDuplicate(core: ShardCore, cell: Cell, waiting: Waiting): void {
   finish(core, waiting)
   core.count(Gauge.duplicates)
+  tapHandled(core, cell, waiting, 'duplicate')
   answer(core, cell, waiting.call, 'duplicate')
 }
 
@@ -99,6 +104,7 @@ export function serveDuplicate(core: ShardCore, cell: Cell, waiting: Waiting): v
 export function serveReserved(core: ShardCore, cell: Cell, waiting: Waiting, reservation: OpenReply): void {
   core.batch.touch(cell)
   finish(core, waiting)
+  tapHandled(core, cell, waiting, 'replayed')
   const error = join(core, reservation, waiting)
   if (error !== undefined) settleError(core, cell, waiting, error)
 }
@@ -117,6 +123,9 @@ export function serveCommand(core: ShardCore, cell: Cell, hosted: Hosted, waitin
   const { command } = waiting
   if (command === undefined) throw new Error('A read was served as a command.')
   core.batch.touch(cell)
+  beginHandling(core)
+  let outcome = 'ok'
+  let failure: Error | undefined
   try {
     const stale = staleLeaseOf(core, cell, command.name, waiting.detail?.lease)
     if (stale !== undefined) throw stale
@@ -126,18 +135,32 @@ export function serveCommand(core: ShardCore, cell: Cell, hosted: Hosted, waitin
       const event = eventOf(command.name, waiting.input)
       const step = transition(core, cell, hosted, event, waiting)
       if (step.wishes.some(({ kind }) => kind === 'postpone')) {
+        tapHandled(core, cell, waiting, 'postponed')
+        core.handling = undefined
         postpone(core, cell, waiting)
         return
       }
-      if (command.reply === 'deferred') serveDeferred(core, cell, hosted, waiting, step, event)
+      if (command.reply === 'deferred') outcome = serveDeferred(core, cell, hosted, waiting, step, event)
       else serveImmediate(core, cell, hosted, waiting, step, event)
     }
     core.count(Gauge.handled)
   } catch (error) {
+    failure = asError(error)
+    outcome = outcomeOf(failure)
     core.count(error instanceof CommandRejected ? Gauge.rejected : Gauge.failed)
-    settleError(core, cell, waiting, asError(error))
+    settleError(core, cell, waiting, failure)
   }
   finish(core, waiting)
+  tapHandled(core, cell, waiting, outcome, failure)
+  core.handling = undefined
+  if (failure !== undefined && command.kind !== 'query' && isFault(failure)) {
+    core.supervisor.failed(cell, { error: failure, because: command.name, isOwn: false })
+  }
+}
+
+/** Whether an error is a fault of the actor, rather than of who called it. */
+function isFault(error: Error): boolean {
+  return error instanceof CommandFailed || error instanceof NotSerializable
 }
 
 function serveImmediate(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting, step: Step, event: EventLike): void {
@@ -154,8 +177,8 @@ function serveImmediate(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Wa
   settleValue(core, cell, waiting, reply)
 }
 
-/** The command becomes an open reply; an action of the same transition may close it at once. */
-function serveDeferred(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting, step: Step, event: EventLike): void {
+/** The command becomes an open reply; an action of the same transition may close it at once. Answers how it went: `ok` or `open`. */
+function serveDeferred(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting, step: Step, event: EventLike): 'ok' | 'open' {
   const { command, detail } = waiting
   const name = command?.name ?? ''
   const isAnswered = step.wishes.some(
@@ -171,6 +194,7 @@ function serveDeferred(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Wai
   if (call.isAsk) awaitReply(core, sequence, { call: waiting.call, cell, waiting: undefined })
   else answer(core, cell, waiting.call, undefined)
   performWishes(core, cell, wishes, { cause: sequence, chain: chainThrough(cell, waiting) })
+  return isAnswered ? 'ok' : 'open'
 }
 
 /** A command as a call that is not answered yet. */
@@ -222,6 +246,7 @@ export function serveInstant(core: ShardCore, cell: Cell, hosted: Hosted, call: 
     core.count(error instanceof CommandRejected ? Gauge.rejected : Gauge.failed)
     const reason = asError(error)
     settleReply(core, cell, call, { error: reason, isRecorded: false, isTriedAgain: false })
+    if (isFault(reason)) core.supervisor.failed(cell, { error: reason, because: call.command, isOwn: false })
   }
 }
 
@@ -242,6 +267,15 @@ function postpone(core: ShardCore, cell: Cell, waiting: Waiting): void {
 export function serveEvent(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Waiting): void {
   core.batch.touch(cell)
   finish(core, waiting)
+  const own = typeOfEvent(waiting.input)
+  if (own === WATCH || own === UNWATCH) {
+    serveWatch(core, cell, hosted, waiting, own)
+    return
+  }
+  if (own === 'bailiwick.restart' || own === 'bailiwick.hold') {
+    core.supervisor.follow(cell, { ...waiting.input, type: own })
+    return
+  }
   const { answers, cause, chain, life } = waiting.detail ?? {}
   if (answers !== undefined && life !== undefined) {
     if (life === core.store.epoch) core.batch.childAnswers.push({ number: answers, input: waiting.input ?? {} })
@@ -265,9 +299,15 @@ export function serveEvent(core: ShardCore, cell: Cell, hosted: Hosted, waiting:
   } catch (error) {
     core.count(Gauge.failed)
     core.report(error)
-    const { type } = cell.kind.definition
+    core.supervisor.failed(cell, { error, because: event.type, isOwn: true })
+    const { storedAs: type } = cell.kind.definition
     bury(core, { type, key: cell.key, command: event.type, lane: waiting.lane, input: event, detail: { isEvent: true } }, error)
   }
+}
+
+/** Type of an event that waits; undefined for the answer to a request. */
+export function typeOfEvent(input: object | null): string | undefined {
+  return input !== null && 'type' in input && typeof input.type === 'string' ? input.type : undefined
 }
 
 /** One step for an event that is no command. Throws what the logic throws, with nothing changed. */
@@ -278,6 +318,7 @@ export function serveStep(core: ShardCore, cell: Cell, hosted: Hosted, event: Ev
   const wishes = checkWishes(core, cell, step.wishes)
   accept(core, cell, hosted, step, event, () => behalf.chain)
   performWishes(core, cell, wishes, behalf)
+  tap(core, { kind: 'event.handled', actor: cell.address, event: event.type, revision: cell.revision })
 }
 
 /** Notes timers and actions that a step wants. */
@@ -372,6 +413,7 @@ function accept(core: ShardCore, cell: Cell, hosted: Hosted, step: Step, event: 
     }
     cell.revision += 1
     core.markDirty(cell)
+    if (before.status === 'active' && step.snapshot.status !== 'active') core.watches.halted(cell, 'done', null)
     if (isJournaled) {
       core.batch.journal.push({ actor: core.numberOf(cell), sequence: cell.revision, at: core.batch.at, event: JSON.stringify(event) })
     }
@@ -426,7 +468,7 @@ export function settleError(core: ShardCore, cell: Cell, waiting: Waiting, error
   const { chain: _chain, ...kept } = detail ?? {}
   bury(
     core,
-    { type: cell.kind.definition.type, key: cell.key, command: command?.name ?? '', lane, input, idempotency, detail: kept },
+    { type: cell.kind.definition.storedAs, key: cell.key, command: command?.name ?? '', lane, input, idempotency, detail: kept },
     error,
   )
 }

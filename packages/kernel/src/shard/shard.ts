@@ -14,29 +14,31 @@ import { Fenced, StoreUnavailable } from '@bailiwick/store'
 import type { Answer, CommitReport, ShardStore, StoredActor, StoredOutcome } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
-import { asError, encodeError, NotSerializable, SystemClosed } from '../errors.ts'
+import type { Supervision } from '../definition/supervision.ts'
+import { ActivationFailed, asError, encodeError, NotSerializable, ShardCrashed, SystemClosed } from '../errors.ts'
 import type { EventLike, Hosted, HostEvents } from '../hosting/host.ts'
 import type { TellWish } from '../hosting/wish.ts'
 import { XStateHost } from '../hosting/xstate-host.ts'
 import { encodeFromShard, FromShard } from '../protocol/from-shard.ts'
-import type { FromShardMessage } from '../protocol/from-shard.ts'
+import type { FromShardMessage, ShardState } from '../protocol/from-shard.ts'
 import { decodeToShard, ToShard } from '../protocol/to-shard.ts'
-import type { LettersMessage, ToShardMessage } from '../protocol/to-shard.ts'
+import type { ToShardMessage } from '../protocol/to-shard.ts'
 import { ProcessManager } from '../processes/manager.ts'
-import type { Children, Clock, Scheduler, Timer, Transport, TurnPlaces } from '../seams/seams.ts'
+import type { Children, Clock, Poison, Scheduler, Timer, Transport, TurnPlaces } from '../seams/seams.ts'
 import { install } from './activation.ts'
 import { admit, enter, readmit } from './admission.ts'
 import { refuse } from './answers.ts'
 import { OpenBatch } from './batch.ts'
 import { NOBODY, reservationOf, scopeOf, withdraw } from './calls.ts'
 import type { Cell, Internal, Kind, Past, Waiting } from './cell.ts'
-import { forget, rollBack, seal } from './commit.ts'
+import { drop, forget, rollBack, seal } from './commit.ts'
 import { ShardCore } from './core.ts'
 import type { ChainLink } from './detail.ts'
 import { ShardEffects } from './effects.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
-import { discard, list, replay, takeOut } from './letters.ts'
+import { takeOut } from './letters.ts'
+import { clearMailbox, viewStored } from './held.ts'
 import { Links } from './links.ts'
 import { serveInternal } from './internals.ts'
 import { leaseOfTimer } from './lease.ts'
@@ -45,17 +47,31 @@ import { LeaseQueue } from './lease-queue.ts'
 import { serveControl, withdrawControl } from './lease-service.ts'
 import { inherit, lookUpName, recordOf } from './natural.ts'
 import { callOfTimer } from './open-call.ts'
+import { Operators } from './operators.ts'
 import { ChildAsks } from './child-asks.ts'
 import { Overflow } from './overflow.ts'
 import { answerCaller, enqueue, plainError } from './parcels.ts'
 import { holderBelow, preempt, preemptOf, rankOf } from './preemption.ts'
 import { ProcessNotes } from './process-notes.ts'
 import { Schedule } from './schedule.ts'
-import { finish, serveCommand, serveDuplicate, serveEdit, serveEvent, serveRead, serveRecorded, serveReserved } from './service.ts'
+import {
+  finish,
+  serveCommand,
+  serveDuplicate,
+  serveEdit,
+  serveEvent,
+  serveRead,
+  serveRecorded,
+  serveReserved,
+  settleError,
+} from './service.ts'
+import { Supervisor } from './supervisor.ts'
+import { tap, tapErrorOf } from './tap.ts'
 import { ShardTimers } from './timers.ts'
 import { TurnRuns } from './turn-runs.ts'
 import { advance, serveTurn, wouldTake } from './turn-service.ts'
 import { viewOfLateResult, viewOfTurn } from './turn-view.ts'
+import { Watches } from './watches.ts'
 
 /** How many commands are served between two looks at the clock. */
 const CLOCK_EVERY = 16
@@ -72,6 +88,8 @@ const BATCH_MS_WITH_TURNS = 0.5
 /** How many others are served, if they wait, between two batches that only hand sessions over. */
 const OTHERS_SHARE = 32
 const CLOSE_GRACE_MS = 2_000
+/** After a thread has died of something unknown, so many things are served one per batch: as many as may have been in its last one. */
+const CAREFUL_SERVES = 4_096
 
 /** What a shard is made of. */
 export interface ShardParts {
@@ -94,6 +112,15 @@ export interface ShardParts {
   readonly children: Children
   /** Where the output of processes is kept; `undefined` for nowhere. */
   readonly logFolder: string | undefined
+  /** What counts for actors whose definition says nothing else. */
+  readonly supervision: Supervision
+  readonly poison: readonly Poison[]
+  /** Each message is stored before it is served, until it is clear that nothing ends the thread again. */
+  readonly isCareful: boolean
+  /** Whether it takes over from one that had to stop, in the same thread. */
+  readonly isReopened: boolean
+  /** It has stopped serving for good, with this error. */
+  readonly onStopped: (error: Error) => void
 }
 
 /** The parts of a shard as it moves them itself. */
@@ -106,6 +133,8 @@ interface ShardOwnParts {
   readonly childAsks: ChildAsks
   readonly turns: TurnRuns
   readonly leaseQueue: LeaseQueue
+  readonly supervisor: Supervisor
+  readonly watches: Watches
 }
 
 /** One shard with its actors. */
@@ -116,6 +145,9 @@ export class Shard implements HostEvents<Cell> {
   readonly #scheduler: Scheduler
   readonly #processes: ProcessManager
   readonly #processNotes: ProcessNotes
+  readonly #operators: Operators
+  readonly #isReopened: boolean
+  readonly #onStopped: (error: Error) => void
   readonly #alarms = new Map<string, Timer>()
   #state: 'recovering' | 'open' | 'closing' | 'closed' = 'recovering'
   #fault: Error | undefined
@@ -123,6 +155,8 @@ export class Shard implements HostEvents<Cell> {
   #isPumping = false
   #isScheduled = false
   #pauseMs = 0
+  #careful: number
+  #isDegraded = false
   /** The last batch was committed for the sake of a session. */
   #wasExpress = false
   #closeCall = 0
@@ -138,9 +172,15 @@ export class Shard implements HostEvents<Cell> {
       commands: [...definition.commands.values()],
       host: new XStateHost<Cell>(definition.logic, this, parts.clock),
       isDurable: definition.persist !== 'nothing',
+      supervision: definition.supervision ?? parts.supervision,
       spareMailboxes: [],
     }))
-    this.#core = new ShardCore({ ...parts, kinds, wake: () => this.#wake() }, (core) => {
+    const report = (error: unknown): void => {
+      parts.report(error)
+      this.#send([[FromShard.report, 0, encodeError(error)]])
+    }
+    const seams = { ...parts, kinds, report, wake: () => this.#wake(), peek: (waiting: Waiting) => this.#peek(waiting) }
+    this.#core = new ShardCore(seams, (core) => {
       made = {
         timers: new ShardTimers(core),
         schedule: new Schedule(core),
@@ -149,6 +189,12 @@ export class Shard implements HostEvents<Cell> {
         overflow: new Overflow(core),
         childAsks: new ChildAsks(core),
         leaseQueue: new LeaseQueue(core, (messages) => this.#send(messages)),
+        supervisor: new Supervisor(
+          core,
+          (cell) => drop(core, cell),
+          (cell, held) => clearMailbox(core, cell, held),
+        ),
+        watches: new Watches(core),
         turns: new TurnRuns(core, {
           places: parts.turnPlaces,
           processes: (cell, name, gate, over) => this.#processes.scope({ address: cell.address, name }, gate, over),
@@ -170,6 +216,15 @@ export class Shard implements HostEvents<Cell> {
       newMarker: () => markerOf(this.#core),
       report: parts.report,
     })
+    this.#operators = new Operators(this.#core, { send: (messages) => this.#send(messages), supervisor: made.supervisor })
+    for (const { shard, sequence, generation, reason } of parts.poison) {
+      if (shard !== parts.index) continue
+      if (sequence !== undefined) this.#core.poison.sequences.set(sequence, reason)
+      if (generation !== undefined) this.#core.poison.generations.set(generation, reason)
+    }
+    this.#careful = parts.isCareful ? CAREFUL_SERVES : 0
+    this.#isReopened = parts.isReopened
+    this.#onStopped = parts.onStopped
     this.#transport = parts.transport
     this.#scheduler = parts.scheduler
   }
@@ -184,6 +239,7 @@ export class Shard implements HostEvents<Cell> {
     core.nextTimerGeneration = recovery.nextTimerGeneration
     core.deadLetters = recovery.deadLetters
     core.outboxSize = recovery.outboxSize
+    this.#parts.supervisor.restore(recovery.faults)
     for (const row of recovery.inbox) core.count(readmit(core, row) ? Gauge.recovered : Gauge.stranded)
     this.#parts.timers.arm()
     this.#parts.schedule.arm()
@@ -195,10 +251,19 @@ export class Shard implements HostEvents<Cell> {
     if (this.#state !== 'recovering') return
     this.#state = 'open'
     this.#every('idle', sweepMsOf(core.kinds), () => this.#passivateIdle())
-    this.#every('expire', EXPIRE_EVERY_MS, () => void this.#expireOutcomes())
+    this.#every('expire', EXPIRE_EVERY_MS, () => {
+      this.#parts.supervisor.sweep()
+      void this.#expireOutcomes()
+    })
     this.#transport.onText((text) => this.#receive(text))
+    this.#say({ kind: this.#isReopened ? 'reopened' : 'ready' })
     this.#publish()
     this.#wake()
+  }
+
+  /** Gives its store up, after it has stopped, so that another can be opened on the same files. It goes on refusing what comes. */
+  retire(): void {
+    void this.#core.store.close()
   }
 
   /** Stops at once and forgets everything that is not committed, as a crash would. */
@@ -283,7 +348,19 @@ export class Shard implements HostEvents<Cell> {
       case ToShard.listLetters:
       case ToShard.replayLetters:
       case ToShard.discardLetters:
-        this.#serveLetters(message)
+        if (this.#fault === undefined) this.#operators.letters(message)
+        else this.#operators.fail(message[1], this.#fault)
+        return
+      case ToShard.holds:
+        if (this.#fault === undefined) this.#operators.holds(message)
+        else this.#operators.fail(message[1], this.#fault)
+        return
+      case ToShard.compact:
+        if (this.#fault === undefined) this.#operators.compact(message[1])
+        else this.#operators.fail(message[1], this.#fault)
+        return
+      case ToShard.tap:
+        this.#core.isTapped = message[1]
         return
       case ToShard.withdraw:
         withdraw(this.#core, message[1])
@@ -321,9 +398,23 @@ export class Shard implements HostEvents<Cell> {
     const isCommitting = this.#serveBatch()
     this.#isPumping = false
     if (isCommitting) return
+    if (this.#operators.isAwaited) {
+      this.#rest()
+      return
+    }
     if (!isWhole) this.#wake()
     if (this.#state === 'closing' && this.#parts.turns.running === 0) void this.#shutDown()
     else if (!this.#core.ready.isEmpty && !this.#alarms.has('pause')) this.#wake()
+  }
+
+  /** Lets operators have the store to themselves for a while. */
+  #rest(): void {
+    this.#isCommitting = true
+    void this.#operators.betweenBatches().finally(() => {
+      this.#isCommitting = false
+      this.#takePosted()
+      this.#wake()
+    })
   }
 
   /** Takes what has arrived: everything urgent, and as much of the rest as does not hold up what is urgent. False if some is left. */
@@ -388,6 +479,7 @@ export class Shard implements HostEvents<Cell> {
     const until = clock.elapsed() + (core.turns.running > 0 ? Math.min(limits.batchMs, BATCH_MS_WITH_TURNS) : limits.batchMs)
     for (let count = 1; batch.commands < limits.batchCommands; count += 1) {
       this.#pollUrgent()
+      if (this.#careful > 0 && count > 1) return
       // A signal waits for the commit of its intent, and nothing else. Between two such commits the others get their share.
       const isOthersTurn = this.#wasExpress && count <= OTHERS_SHARE && !core.ready.isEmpty
       if (!isOthersTurn && this.#serveExpress()) {
@@ -397,6 +489,7 @@ export class Shard implements HostEvents<Cell> {
       const cell = core.ready.shift()
       if (cell === undefined) break
       this.#serve(cell)
+      if (this.#careful > 0) this.#careful -= 1
       if (count % CLOCK_EVERY === 0 && clock.elapsed() > until) break
     }
     this.#wasExpress = false
@@ -409,41 +502,23 @@ export class Shard implements HostEvents<Cell> {
     for (const { cell, waiting } of express.splice(0)) {
       // What is before it in its own lane goes first.
       const isLeft = (): boolean => (waiting === undefined ? (cell.internals?.size ?? 0) > 0 : !waiting.isServed && !waiting.isWithdrawn)
-      for (let count = 0; count < EXPRESS_MAX && isLeft() && !cell.isWaiting; count += 1) this.#serve(cell)
+      for (let count = 0; count < EXPRESS_MAX && isLeft() && !cell.isWaiting && !cell.isHeld; count += 1) this.#serve(cell)
     }
     return true
-  }
-
-  /** Reads dead letters, or takes them out as part of the open batch. */
-  #serveLetters([tag, call, filter, limit]: LettersMessage): void {
-    const core = this.#core
-    const send = (message: FromShardMessage): void => this.#send([message])
-    const fail = (error: unknown): void => send([FromShard.error, call, encodeError(error)])
-    if (this.#fault !== undefined) {
-      fail(this.#fault)
-      return
-    }
-    const act = async (): Promise<void> => {
-      if (tag === ToShard.listLetters) {
-        send([FromShard.value, call, await list(core, filter, limit)])
-        return
-      }
-      const letters = await core.readSteady(() => core.store.deadLetters(filter, limit))
-      const count = tag === ToShard.replayLetters ? replay(core, letters) : discard(core, letters)
-      core.batch.answers.push([FromShard.value, call, count])
-      this.#wake()
-    }
-    act().catch(fail)
   }
 
   /** Serves one thing that waits for an actor. */
   #serve(cell: Cell): void {
     const core = this.#core
-    if (cell.isWaiting || (cell.hosted === undefined && !this.#activate(cell)) || cell.hosted === undefined) return
-    const internal = cell.held === undefined ? cell.internals?.shift() : undefined
+    if (cell.isWaiting || cell.isHeld || (cell.hosted === undefined && !this.#activate(cell)) || cell.hosted === undefined) return
+    const internal = cell.suspended === undefined ? cell.internals?.shift() : undefined
     if (internal === undefined) this.#serveWaiting(cell)
-    else serveInternal(core, cell, cell.hosted, internal)
+    else {
+      this.#mark(0, 0, internal.tag === 'tick' ? internal.timer.generation : 0)
+      serveInternal(core, cell, cell.hosted, internal)
+    }
     if (cell.session !== undefined) advance(core, cell, cell.hosted)
+    core.gauges[Gauge.isServing] = 0
     this.#admitWaiting(cell)
     cell.closeMailbox()
     core.residents.touch(cell, core.clock.elapsed())
@@ -458,12 +533,20 @@ export class Shard implements HostEvents<Cell> {
 
   #serveWaiting(cell: Cell): void {
     const core = this.#core
-    const { held, hosted } = cell
-    const waiting = held?.waiting ?? this.#take(cell)
-    cell.held = undefined
-    // One that was held may have been withdrawn meanwhile.
+    const { suspended, hosted } = cell
+    const waiting = suspended?.waiting ?? this.#take(cell)
+    cell.suspended = undefined
+    // One that was suspended may have been withdrawn meanwhile.
     if (waiting === undefined || hosted === undefined || waiting.isWithdrawn) return
     core.batch.commands += 1
+    this.#mark(waiting.call, waiting.sequence, 0)
+    const poison = core.poison.sequences.size === 0 ? undefined : core.poison.sequences.get(waiting.sequence)
+    if (poison !== undefined) {
+      core.batch.touch(cell)
+      settleError(core, cell, waiting, new ShardCrashed(poison))
+      finish(core, waiting)
+      return
+    }
     if (waiting.tag === 'event') {
       serveEvent(core, cell, hosted, waiting)
       return
@@ -487,7 +570,7 @@ export class Shard implements HostEvents<Cell> {
       return
     }
     if (serveEdit(core, cell, waiting)) return
-    const past = held === undefined ? this.#lookUp(cell, waiting) : held.past
+    const past = suspended === undefined ? this.#lookUp(cell, waiting) : suspended.past
     if (past !== 'later') this.#servePast(cell, hosted, waiting, past)
   }
 
@@ -543,7 +626,7 @@ export class Shard implements HostEvents<Cell> {
         cell,
         found,
         (past) => {
-          cell.held = { waiting, past }
+          cell.suspended = { waiting, past }
         },
         (error) => this.#refuseTaken(cell, waiting, error),
       )
@@ -556,7 +639,7 @@ export class Shard implements HostEvents<Cell> {
   /** Brings an actor into memory. False if that has to wait or failed; then the command that wanted it has its answer. */
   #activate(cell: Cell): boolean {
     try {
-      const found = cell.kind.isDurable ? this.#core.store.load(cell.kind.definition.type, cell.key) : undefined
+      const found = cell.kind.isDurable ? this.#core.store.load(cell.kind.definition.storedAs, cell.key) : undefined
       if (!(found instanceof Promise)) return this.#install(cell, found)
       this.#resumeAfter(
         cell,
@@ -586,6 +669,9 @@ export class Shard implements HostEvents<Cell> {
     this.#keepNews(cell)
     cell.internals = undefined
     const waiting = this.#take(cell)
+    if (error instanceof ActivationFailed) {
+      this.#parts.supervisor.failed(cell, { error, because: waiting?.command?.name ?? 'activation', isOwn: waiting === undefined })
+    }
     if (waiting !== undefined) this.#refuseTaken(cell, waiting, error)
     this.#admitWaiting(cell)
     this.#core.ready.add(cell)
@@ -676,6 +762,10 @@ export class Shard implements HostEvents<Cell> {
   #settle(batch: OpenBatch, startedAt: number, report: CommitReport | undefined): void {
     const core = this.#core
     this.#pauseMs = 0
+    if (this.#isDegraded) {
+      this.#isDegraded = false
+      this.#say({ kind: 'ready' })
+    }
     for (const cell of batch.touched) cell.isDirty = false
     // Signals fire before anything else: somebody waits for the session.
     this.#parts.turns.committed(batch)
@@ -691,11 +781,14 @@ export class Shard implements HostEvents<Cell> {
     this.#parts.links.settled(batch)
     this.#parts.effects.settled(batch)
     this.#parts.childAsks.settled(batch.childAnswers)
+    this.#parts.supervisor.settled(batch.restarts, batch.released)
     for (const waiting of batch.toVolatile) enqueue(core, waiting)
     for (const waiting of batch.timerReads) this.#readTimers(waiting)
     for (const waiting of batch.turnReads) this.#readTurns(waiting)
     this.#takePosted()
-    if (batch.hasWrites) this.#measure(batch.commands, core.clock.elapsed() - startedAt)
+    const commitMs = core.clock.elapsed() - startedAt
+    if (batch.hasWrites) this.#measure(batch.commands, commitMs)
+    if (core.isTapped) this.#tellBatch(batch, commitMs)
     this.#passivateSpare()
     this.#publish()
   }
@@ -710,10 +803,32 @@ export class Shard implements HostEvents<Cell> {
     core.outboxSize += batch.outbox.length + batch.effects.length - batch.effectsSettled.length - (report?.effectsCancelled ?? 0)
   }
 
+  /** Answers a read of an actor that is held back, from what is stored. */
+  #peek(waiting: Waiting): void {
+    const { cell, call, tag } = waiting
+    if (tag === 'timers') this.#readTimers(waiting)
+    else if (tag === 'turns' || tag === 'late-results') this.#readTurns(waiting)
+    else {
+      const read = async (): Promise<void> => {
+        const core = this.#core
+        const stored = cell.kind.isDurable ? await core.readSteady(() => core.store.load(cell.kind.definition.storedAs, cell.key)) : undefined
+        const view = viewStored(cell, stored)
+        if (tag === 'snapshot') {
+          this.#send([[FromShard.value, call, view]])
+          return
+        }
+        const followers = core.followers.get(cell.address) ?? new Set<number>()
+        core.followers.set(cell.address, followers.add(call))
+        this.#send([[FromShard.change, call, view]])
+      }
+      read().catch((error: unknown) => this.#operators.fail(call, error))
+    }
+  }
+
   #readTimers(waiting: Waiting): void {
     const { cell, call } = waiting
     const read = async (): Promise<void> => {
-      const timers = await this.#core.store.timersOf(cell.kind.definition.type, cell.key)
+      const timers = await this.#core.store.timersOf(cell.kind.definition.storedAs, cell.key)
       const views = timers
         .filter(({ name }) => callOfTimer(name) === undefined && leaseOfTimer(name) === undefined)
         .map(({ name, dueAt, everyMs, event }) => ({ name, dueAt, everyMs: Math.abs(everyMs), event: JSON.parse(event) as unknown }))
@@ -726,7 +841,7 @@ export class Shard implements HostEvents<Cell> {
     const core = this.#core
     const { cell, call, tag, input } = waiting
     const { limit } = input as { readonly limit: number } // Written by `Ref`.
-    const { type } = cell.kind.definition
+    const { storedAs: type } = cell.kind.definition
     const read = async (): Promise<void> => {
       const views =
         tag === 'turns'
@@ -767,14 +882,19 @@ export class Shard implements HostEvents<Cell> {
     this.#send(batch.volatileAnswers)
     this.#release(batch, (cell) => !cell.kind.isDurable)
     if (error instanceof Fenced) core.count(Gauge.lateResults, batch.commands)
-    if (isPassing(error)) this.#pause()
+    if (core.isTapped) this.#send([[FromShard.tap, batch.at, [{ kind: 'batch.failed', commands: batch.commands, error: tapErrorOf(error) }]]])
+    if (isPassing(error)) this.#pause(error)
     else this.#stop(error)
     this.#takePosted()
     this.#publish()
   }
 
   /** Waits before the next try to commit, longer each time. */
-  #pause(): void {
+  #pause(error: Error): void {
+    if (!this.#isDegraded && error instanceof StoreUnavailable) {
+      this.#isDegraded = true
+      this.#say({ kind: 'degraded', error: encodeError(error) })
+    }
     this.#pauseMs = Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, this.#pauseMs * 2))
     this.#alarms.get('pause')?.cancel()
     this.#alarms.set(
@@ -821,6 +941,7 @@ export class Shard implements HostEvents<Cell> {
     for (const answer of open.answers) answers.push(answer)
     for (const answer of open.volatileAnswers) answers.push(answer)
     this.#send(answers)
+    this.#onStopped(error)
   }
 
   async #shutDown(): Promise<void> {
@@ -868,6 +989,7 @@ export class Shard implements HostEvents<Cell> {
   }
 
   #passivate(cell: Cell): void {
+    tap(this.#core, { kind: 'actor.passivated', actor: cell.address })
     forget(this.#core, cell)
     this.#core.residents.delete(cell)
     this.#core.count(Gauge.passivations)
@@ -898,6 +1020,31 @@ export class Shard implements HostEvents<Cell> {
     gauges[Gauge.commitMsMax] = Math.max(gauges[Gauge.commitMsMax] ?? 0, commitMs)
   }
 
+  /** Says how the shard is. */
+  #say(state: ShardState): void {
+    this.#send([[FromShard.state, 0, state]])
+  }
+
+  /** Notes what is being served, for whoever has to say so if the thread dies of it. */
+  #mark(call: number, sequence: number, generation: number): void {
+    const { gauges } = this.#core
+    gauges[Gauge.servingCall] = call
+    gauges[Gauge.servingSequence] = sequence
+    gauges[Gauge.servingGeneration] = generation
+    gauges[Gauge.isServing] = 1
+  }
+
+  /** Tells the tap what a batch has done. */
+  #tellBatch(batch: OpenBatch, commitMs: number): void {
+    if (batch.hasWrites) {
+      const { commands, accepted, finished, created, changed } = batch
+      const counts = { accepted: accepted.length, finished: finished.length, actors: created.length + changed.length }
+      batch.taps.push({ kind: 'batch.committed', commands, ...counts, commitMs })
+    }
+    if (batch.tapsLost > 0) batch.taps.push({ kind: 'tap.lost', count: batch.tapsLost })
+    if (batch.taps.length > 0) this.#send([[FromShard.tap, batch.at, batch.taps]])
+  }
+
   #send(answers: readonly FromShardMessage[]): void {
     if (answers.length > 0) this.#transport.send(encodeFromShard(answers))
   }
@@ -918,7 +1065,8 @@ export class Shard implements HostEvents<Cell> {
   #stopAlarms(): void {
     for (const alarm of this.#alarms.values()) alarm.cancel()
     this.#alarms.clear()
-    const { timers, schedule, overflow, childAsks } = this.#parts
+    const { timers, schedule, overflow, childAsks, supervisor } = this.#parts
+    supervisor.close()
     timers.close()
     schedule.close()
     overflow.close()
@@ -927,11 +1075,11 @@ export class Shard implements HostEvents<Cell> {
 }
 
 /**
- * Whether a failed commit may be tried again. After an I/O error it may not: what a failed fsync has written is unknown,
+ * Whether a failed commit may be tried again. After an I/O error, or without the files, it may not: what a failed fsync has written is unknown,
  * and going on from either guess could lose or double it. The next open reads what is really there.
  */
 function isPassing(error: Error): boolean {
-  return error instanceof StoreUnavailable ? error.fault !== 'io' : error instanceof NotSerializable
+  return error instanceof StoreUnavailable ? error.retryable : error instanceof NotSerializable
 }
 
 /** What tells a process of this shard from all others on the machine, of all times. */

@@ -18,6 +18,7 @@ import type { Cell, Internal } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import type { TimersPart } from './parts.ts'
 import { Gauge } from './gauges.ts'
+import { tap } from './tap.ts'
 
 const TICKS_READ_MAX = 1_000
 
@@ -114,7 +115,8 @@ export class ShardTimers implements TimersPart {
     // What a batch that is not in the store yet has cancelled or set anew must not come back.
     if (core.batch.timers.has(id) || core.committing?.timers.has(id) === true) return
     const kind = core.kindOf(timer.type)
-    if (kind === undefined) {
+    // One that is held back gets it when it is released.
+    if (kind === undefined || (core.supervisor.held > 0 && core.supervisor.heldOf(kind, timer.key) !== undefined)) {
       this.#strand(timer)
       return
     }
@@ -140,16 +142,21 @@ export class ShardTimers implements TimersPart {
     core.markDirty(cell)
     if (wish.kind === 'cancel') {
       this.#void(actor, wish.name)
+      if (!wish.name.startsWith('~')) tap(core, { kind: 'timer.cancelled', actor: cell.address, name: wish.name })
       core.batch.timers.set(timerId(actor, wish.name), { actor, name: wish.name, set: undefined })
       return
     }
     const generation = this.#takeGeneration()
     const delayMs = Math.max(0, Math.ceil(wish.delayMs))
+    const name = wish.name ?? `~${generation}`
+    const dueAt = wish.at ?? core.clock.wall() + delayMs
+    // Those of the kernel itself are nobody's business.
+    if (!name.startsWith('~')) tap(core, { kind: 'timer.set', actor: cell.address, name, dueAt })
     this.#set({
       actor,
-      name: wish.name ?? `~${generation}`,
+      name,
       generation,
-      dueAt: wish.at ?? core.clock.wall() + delayMs,
+      dueAt,
       event: JSON.stringify(wish.event),
       delayMs,
       everyMs: wish.everyMs ?? 0,
@@ -219,5 +226,5 @@ function settingId({ actor, name, generation }: DueTimer): string {
 }
 
 function isFor({ type, key }: DueTimer, cell: Cell): boolean {
-  return key === cell.key && type === cell.kind.definition.type
+  return key === cell.key && type === cell.kind.definition.storedAs
 }

@@ -45,6 +45,7 @@ import { describeState, finish, openReplyOf, serveInstant, serveStep, settleErro
 import { Session } from './session.ts'
 import type { Intent, TurnRecord, TurnState } from './session.ts'
 import { checkResult } from './turn-result.ts'
+import { tap } from './tap.ts'
 
 /** Fewer than the deaths after which a thread is given up. */
 const CRASHES_MAX = 3
@@ -275,6 +276,7 @@ function endStretch(
     record.failures += 1
     session.release(record, 'pending', { to: core.batch.at, outcome: 'failed' })
     saveTurn(core, cell, record)
+    if (core.isTapped) tapTurn(core, cell, record, 'requeued', { outcome: 'failed' })
   } else {
     endWith(core, cell, hosted, session, record, { outcome: 'failed', error: result.error })
   }
@@ -392,18 +394,28 @@ function say(core: ShardCore, cell: Cell, hosted: Hosted, call: OpenReply, recor
   const { id, attempt, epoch, command } = record
   const event: EventLike = { ...fields, input: call.input ?? {}, turn: id, attempt, epoch, type: `${command}.${what}` } as EventLike
   const chain = [...(call.chain ?? []), { actor: cell.address, command }]
+  if (core.isTapped) tapTurn(core, cell, record, what, fields)
   try {
     serveStep(core, cell, hosted, event, { ...NOBODY, chain, turn: id })
   } catch (error) {
     // The turn goes on or has ended all the same; what the machine could not take is kept.
     core.count(Gauge.failed)
     core.report(error)
+    core.supervisor.failed(cell, { error, because: event.type, isOwn: true })
     bury(
       core,
-      { type: cell.kind.definition.type, key: cell.key, command: event.type, lane: 0, input: event, detail: { isEvent: true } },
+      { type: cell.kind.definition.storedAs, key: cell.key, command: event.type, lane: 0, input: event, detail: { isEvent: true } },
       error,
     )
   }
+}
+
+function tapTurn(core: ShardCore, cell: Cell, record: TurnRecord, what: string, fields: object): void {
+  const { command, id: turn, attempt, epoch, state } = record
+  const { outcome, mode } = fields as { readonly outcome?: string; readonly mode?: string } // What `say` adds to its event.
+  const kind = what === 'started' || what === 'resumed' || what === 'parked' ? (`turn.${what}` as const) : state === 'ended' ? 'turn.ended' : 'turn.requeued'
+  const ending = { ...(outcome === undefined ? {} : { outcome }), ...(mode === undefined ? {} : { mode }) }
+  tap(core, { kind, actor: cell.address, command, turn, attempt, epoch, ...ending })
 }
 
 /** Notes what came from an epoch that is over. */
@@ -416,9 +428,10 @@ function late(
 ): void {
   if (!isCounted) return
   core.count(Gauge.lateResults)
+  tap(core, { kind: 'late.result', actor: cell.address, epoch })
   core.batch.lateResults.push({
     sequence: core.takeSequence(),
-    type: cell.kind.definition.type,
+    type: cell.kind.definition.storedAs,
     key: cell.key,
     epoch,
     detail: JSON.stringify({ turn: id, what, current: cell.session?.epoch ?? 0 }),

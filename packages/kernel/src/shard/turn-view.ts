@@ -1,6 +1,7 @@
 /** Turns and late results as they leave the shard, for people to look at. */
 import type { LateResult, StoredTurn } from '@bailiwick/store'
 import type { Interruption, TurnCause } from '../definition/turn-context.ts'
+import { isReply } from './open-call.ts'
 import type { Cell } from './cell.ts'
 import type { Stretch, TurnState } from './session.ts'
 import { turnOfRow } from './turn-row.ts'
@@ -62,7 +63,7 @@ export function viewOfTurn(cell: Cell, row: StoredTurn, silentMs: number | undef
   return {
     turn: id,
     command,
-    ...(call === undefined || call.kind === 'request' ? {} : { input: call.input ?? {} }),
+    ...(call === undefined || !isReply(call) ? {} : { input: call.input ?? {} }),
     state,
     rank: ranks[rank] ?? 'none',
     attempt,

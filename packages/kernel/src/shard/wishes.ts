@@ -33,6 +33,8 @@ import { Gauge } from './gauges.ts'
 import { laneOf, PRIORITIES } from './lanes.ts'
 import { cancelTurn } from './preemption.ts'
 import { isPreemptMode } from './session.ts'
+import { checkWatch, performWatch } from './watches.ts'
+import type { CheckedWatch } from './watches.ts'
 
 /** A wish that has been checked. */
 export type CheckedWish =
@@ -50,6 +52,7 @@ export type CheckedWish =
       readonly mode: PreemptMode
       readonly by: TurnCause
     }
+  | CheckedWatch
 
 const REQUEST_TIMEOUT_MS = 30_000
 const CHAIN_MAX = 64
@@ -93,6 +96,9 @@ function checkWish(core: ShardCore, cell: Cell, wish: Wish): CheckedWish | undef
       return { kind: 'timer', timer: { kind: 'cancel', name: checkTimerName('cancelTimer', wish.name) } }
     case 'cancel-turn':
       return checkCancelTurn(wish)
+    case 'watch':
+    case 'unwatch':
+      return checkWatch(core, cell, wish)
     case 'postpone':
       return undefined // Looked at before the step is accepted.
   }
@@ -121,7 +127,7 @@ function perform(core: ShardCore, cell: Cell, wish: CheckedWish, behalf: Behalf)
       performEffect(core, cell, wish, behalf)
       return
     case 'cancel-effect':
-      core.effects.cancel(cell.kind.definition.type, cell.key, wish.label)
+      core.effects.cancel(cell.kind.definition.storedAs, cell.key, wish.label)
       return
     case 'timer':
       core.timers.wish(cell, wish.timer)
@@ -129,6 +135,10 @@ function perform(core: ShardCore, cell: Cell, wish: CheckedWish, behalf: Behalf)
     case 'cancel-turn':
       // Its stretch ends, or what does not run is dealt with, once this step is done.
       cancelTurn(core, cell, wish)
+      return
+    case 'watch':
+    case 'unwatch':
+      performWatch(core, cell, wish, behalf)
   }
 }
 
@@ -139,7 +149,7 @@ export function checkSend(core: ShardCore, cell: Cell, wish: TellWish | RequestW
   if (given === undefined) {
     throw new InvalidInput(operation, 'definition', 'is undefined: between modules that import each other, give a function, `() => other`')
   }
-  const kind = core.kindOf(given.type)
+  const kind = core.kindOf(given.storedAs)
   if (kind === undefined) throw new InvalidInput(operation, 'definition', 'is not among the actors that the system was opened with')
   const { definition } = kind
   const command = definition.commands.get(wish.command)
@@ -154,12 +164,16 @@ export function checkSend(core: ShardCore, cell: Cell, wish: TellWish | RequestW
   if (dueAt !== undefined && !kind.isDurable)
     throw new InvalidInput(name, 'delayMs', 'has no meaning for a volatile actor, which keeps nothing')
   return {
-    type: definition.type,
+    type: definition.storedAs,
     key: encodeKey(definition.type, wish.key),
     command: command.name,
     lane: laneOf(priority),
     input,
-    detail: { from: cell.address, ...(preempt === undefined ? {} : { preempt: checkPreempt(name, preempt) }) },
+    detail: {
+      from: cell.address,
+      ...(core.handling === undefined ? {} : { via: core.handling }),
+      ...(preempt === undefined ? {} : { preempt: checkPreempt(name, preempt) }),
+    },
     ...(dueAt === undefined ? {} : { dueAt }),
     ...(idempotencyKey === undefined
       ? {}
@@ -260,14 +274,14 @@ function performRequest(
   { cause, chain }: Behalf,
 ): void {
   const sequence = core.takeSequence()
-  const to = addressOf(parcel.type, parcel.key)
+  const to = addressOf(core.kindOf(parcel.type)?.definition.type ?? parcel.type, parcel.key)
   openCall(
     core,
     cell,
     { kind: 'request', sequence, to, command: parcel.command, onDone: wish.onDone, onError: wish.onError, timeoutMs, chain, cause },
     timeoutMs,
   )
-  const caller = { type: cell.kind.definition.type, key: cell.key, request: sequence }
+  const caller = { type: cell.kind.definition.storedAs, key: cell.key, request: sequence }
   const cycle = repetitionOf(chain, to, parcel.command)
   if (cycle === undefined) deliver(core, { ...parcel, detail: { ...parcel.detail, caller, chain: chain.slice(-CHAIN_MAX) } })
   else answerCaller(core, caller, { error: plainError(cycle) })
@@ -308,7 +322,7 @@ function performEffect(
   { cause, chain, turn }: Behalf,
 ): void {
   const { name, label } = wish
-  const { type } = cell.kind.definition
+  const { storedAs: type } = cell.kind.definition
   core.effects.promise({
     name,
     type,

@@ -2,57 +2,23 @@
  * `openSystem`: takes the directory, starts the shard threads, and answers the system once every shard has recovered.
  * If anything fails, everything is undone in reverse order and the directory is free again.
  */
-import { isActorDefinition } from '../definition/define-actor.ts'
-import type { ActorDefinition } from '../definition/define-actor.ts'
-import { isEffectDefinition } from '../definition/define-effect.ts'
-import type { EffectDefinition } from '../definition/define-effect.ts'
-import { InvalidDefinition } from '../errors.ts'
+import { InvalidDefinition, SystemClosed } from '../errors.ts'
 import { nodeSeams } from '../seams/node-seams.ts'
-import type { Seams } from '../seams/seams.ts'
-import { DEFAULT_LIMITS } from '../shard/limits.ts'
-import type { ShardLimits } from '../shard/limits.ts'
+import type { Seams, Signals, SystemDirectory } from '../seams/seams.ts'
+import { errorField, Log } from './logger.ts'
+import { Observer } from './observer.ts'
+import { checkOptions } from './open-options.ts'
+import type { CheckedOptions, OpenSystemOptions } from './open-options.ts'
 import { ShardClient } from './shard-client.ts'
+import { closeOnSignals } from './signals.ts'
 import { System } from './system.ts'
 import { ThreadSlot } from './threads.ts'
-
-/** Bounds of a system. */
-export interface SystemLimits extends Partial<ShardLimits> {
-  /** Calls of this thread that may wait for an answer, over all shards; more get `MailboxFull`. Default 1,000,000. */
-  readonly pendingCalls?: number
-}
-
-/** How to open a system. */
-export interface OpenSystemOptions {
-  /** Where the system lives. Created if it is missing, unless `create` is false; its parent must exist. */
-  readonly directory: string
-  /** Every definition whose actors are used. */
-  readonly actors: readonly ActorDefinition[]
-  /** Every effect that these actors promise. */
-  readonly effects?: readonly AnyEffectDefinition[]
-  /**
-   * Number of shards when the directory is created; recorded there for good. Later it only says how many threads serve
-   * them, at most one per shard. From 1 to 256. Default 1.
-   */
-  readonly shards?: number
-  /** `full`: an acknowledged command survives the death of the machine. `normal`: that of the process. Default `full`. */
-  readonly synchronous?: 'full' | 'normal'
-  /** Whether a missing directory is created. Default true. */
-  readonly create?: boolean
-  readonly limits?: SystemLimits
-}
-
-/** An effect with any input: what it takes is checked where it is promised. */
-// oxlint-disable-next-line typescript/no-explicit-any -- the input is contravariant, so only `any` takes every definition.
-export type AnyEffectDefinition = EffectDefinition<any>
-
-const OPTIONS: ReadonlySet<string> = new Set(['directory', 'actors', 'effects', 'shards', 'synchronous', 'create', 'limits'])
-const SHARDS_MAX = 256
-const PENDING_CALLS_DEFAULT = 1_000_000
 
 /**
  * Opens a system. Rejects with `InvalidDefinition` for bad options; `DirectoryInUse`, `DirectoryMissing`,
  * `DirectoryNotWritable`, `DirectoryNotOurs`, `SchemaTooNew`, `StoreDamaged` or `StoreUnavailable` for the directory;
- * `DefinitionNotLoaded` if a shard thread cannot load an actor.
+ * `DefinitionNotLoaded` if a shard thread cannot load an actor; `ShardCrashed` if one dies before it serves; `SystemClosed` if
+ * it was aborted.
  */
 export async function openSystem(options: OpenSystemOptions): Promise<System> {
   return await openSystemOn(nodeSeams, options)
@@ -60,39 +26,104 @@ export async function openSystem(options: OpenSystemOptions): Promise<System> {
 
 /** Opens a system on the given seams. For test kits; see `openSystem`. */
 export async function openSystemOn(seams: Seams, options: OpenSystemOptions): Promise<System> {
-  const { actors, effects, limits, shards } = check(options)
-  const directory = seams.stores.openDirectory({
-    directory: options.directory,
-    shards,
-    synchronous: options.synchronous ?? 'full',
-    create: options.create ?? true,
-  })
+  const checked = checkOptions(options)
+  if (checked.closeOn.length > 0 && seams.signals === undefined) {
+    throw new InvalidDefinition('openSystem', 'closeOn', 'has no meaning here: there are no signals')
+  }
+  throwIfAborted(checked.signal)
+  const log = new Log(checked.logger, seams.warn?.bind(seams))
+  const directory = seams.stores.openDirectory(checked.directory)
   const threads: ThreadSlot[] = []
+  let observer: Observer | undefined
   try {
-    const locations = Array.from({ length: directory.shardCount }, (_none, index) => directory.shard(index))
-    const budget = { max: options.limits?.pendingCalls ?? PENDING_CALLS_DEFAULT, used: 0 }
-    const clients: ShardClient[] = locations.map(
-      (_location, index) =>
-        new ShardClient({
-          clock: seams.clock,
-          scheduler: seams.scheduler,
-          budget,
-          relay: (to, text) => clients[to]?.forward(index, text),
-          attached: () => {
-            for (const [peer, client] of clients.entries()) if (peer !== index) client.peerStarted(index)
-          },
-        }),
-    )
-    for (const indexes of shareOut(locations.length, Math.min(shards, locations.length))) {
-      const plan = { shards: pick(locations, indexes), definitions: actors, effects, shardCount: locations.length, limits }
-      threads.push(new ThreadSlot(seams, plan, pick(clients, indexes)))
-    }
-    await Promise.all(threads.map((thread) => thread.started()))
-    return new System({ clock: seams.clock, directory, definitions: actors, clients, threads })
+    const parts = assemble(seams, checked, directory, log, threads)
+    observer = parts.observer
+    observer.tap.open()
+    await unlessAborted(checked.signal, Promise.all(threads.map((thread) => thread.started())))
+    let giveBack = (): void => undefined
+    const onClosed = (): void => giveBack()
+    const system = new System({ ...parts, onClosed, clock: seams.clock, stores: seams.stores, directory, definitions: checked.actors, threads })
+    const { epoch, shardCount } = directory
+    log.info('system opened', { directory: directory.directory, epoch, shards: shardCount, threads: threads.length })
+    if (seams.signals !== undefined) giveBack = listenForSignals(seams.signals, checked, system, log)
+    return system
   } catch (error) {
-    await Promise.all(threads.map((thread) => thread.terminate()))
+    observer?.tap.close()
+    await Promise.allSettled(threads.map((thread) => thread.terminate()))
     directory.release()
+    log.error('system could not be opened', { directory: directory.directory, error: errorField(error) })
     throw error
+  }
+}
+
+/** Starts a thread for every run of shards, and puts what callers need beside it. */
+function assemble(
+  seams: Seams,
+  { actors, effects, limits, pendingCalls, supervision, threadSupervision, directory: { shards } }: CheckedOptions,
+  directory: SystemDirectory,
+  log: Log,
+  threads: ThreadSlot[],
+): { readonly clients: readonly ShardClient[]; readonly observer: Observer } {
+  const { clock, diagnostics, scheduler } = seams
+  const locations = Array.from({ length: directory.shardCount }, (_none, index) => directory.shard(index))
+  const observer = new Observer({ clock, diagnostics, log, clients: () => clients })
+  const budget = { max: pendingCalls, used: 0 }
+  const clients: ShardClient[] = locations.map(
+    (_location, index) =>
+      new ShardClient({
+        clock,
+        scheduler,
+        budget,
+        relay: (to, text) => clients[to]?.forward(index, text),
+        attached: () => {
+          for (const [peer, client] of clients.entries()) if (peer !== index) client.peerStarted(index)
+        },
+        observer: observer.ofShard(index),
+      }),
+  )
+  for (const indexes of shareOut(locations.length, Math.min(shards, locations.length))) {
+    const plan = { shards: pick(locations, indexes), definitions: actors, effects, shardCount: locations.length, limits, supervision }
+    const onEvent = observer.threadMoved.bind(observer)
+    threads.push(new ThreadSlot({ seams, plan, clients: pick(clients, indexes), supervision: threadSupervision, onEvent }))
+  }
+  return { clients, observer }
+}
+
+/** Closes the system on the signals that its options name. Answers a function that gives them back. */
+function listenForSignals(signals: Signals, { closeOn, closeMs }: CheckedOptions, system: System, log: Log): () => void {
+  return closeOnSignals({
+    signals,
+    names: closeOn,
+    close: async (isFirst, signal) => {
+      log.info(isFirst ? 'closing on a signal' : 'closing at once on a signal', { signal })
+      await system.close(isFirst ? { timeoutMs: closeMs } : { mode: 'now' })
+    },
+  })
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return
+  const error = new SystemClosed(false)
+  error.cause = signal.reason
+  throw error
+}
+
+/** Waits for something, but no longer than until the signal. */
+async function unlessAborted(signal: AbortSignal | undefined, work: Promise<unknown>): Promise<void> {
+  if (signal === undefined) {
+    await work
+    return
+  }
+  const aborted = Promise.withResolvers<undefined>()
+  const abort = (): void => aborted.resolve(undefined)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await Promise.race([work, aborted.promise])
+    throwIfAborted(signal)
+  } finally {
+    signal.removeEventListener('abort', abort)
+    // It may fail while it is undone: that is no news.
+    work.catch(() => undefined)
   }
 }
 
@@ -107,49 +138,4 @@ function shareOut(shardCount: number, threadCount: number): readonly (readonly n
 
 function pick<T>(items: readonly T[], indexes: readonly number[]): readonly T[] {
   return items.filter((_item, index) => indexes.includes(index))
-}
-
-function check(options: OpenSystemOptions): {
-  readonly actors: readonly ActorDefinition[]
-  readonly effects: readonly EffectDefinition[]
-  readonly limits: ShardLimits
-  readonly shards: number
-} {
-  const given: unknown = options
-  require(typeof given === 'object' && given !== null, 'options', 'must be an object')
-  for (const field of Object.keys(options)) require(OPTIONS.has(field), field, 'is no option of openSystem')
-  require(typeof options.directory === 'string' && options.directory !== '', 'directory', 'must be a path')
-  require(Array.isArray(options.actors) && options.actors.length > 0, 'actors', 'must name at least one definition')
-  const types = new Set<string>()
-  for (const [index, actor] of options.actors.entries()) {
-    require(isActorDefinition(actor), `actors.${index}`, 'must be made by defineActor')
-    require(!types.has(actor.type), `actors.${index}`, `has the type "${actor.type}", which another definition has already`)
-    types.add(actor.type)
-  }
-  const effects = options.effects ?? []
-  require(Array.isArray(effects), 'effects', 'must be a list of definitions')
-  const names = new Set<string>()
-  for (const [index, effect] of effects.entries()) {
-    require(isEffectDefinition(effect), `effects.${index}`, 'must be made by defineEffect')
-    require(!names.has(effect.name), `effects.${index}`, `has the name "${effect.name}", which another definition has already`)
-    names.add(effect.name)
-  }
-  const shards = options.shards ?? 1
-  require(Number.isSafeInteger(shards) && shards >= 1 && shards <= SHARDS_MAX, 'shards', `must be a whole number from 1 to ${SHARDS_MAX}`)
-  require(typeof (options.create ?? true) === 'boolean', 'create', 'must be true or false')
-  require(['full', 'normal'].includes(options.synchronous ?? 'full'), 'synchronous', 'must be "full" or "normal"')
-  return { actors: options.actors, effects, limits: checkLimits(options.limits ?? {}), shards }
-}
-
-function checkLimits(given: SystemLimits): ShardLimits {
-  for (const [name, value] of Object.entries(given)) {
-    require(Object.hasOwn(DEFAULT_LIMITS, name) || name === 'pendingCalls', `limits.${name}`, 'is no limit that a system has')
-    require(typeof value === 'number' && value >= 1 && Number.isFinite(value), `limits.${name}`, 'must be a number from 1')
-  }
-  const { pendingCalls: _pendingCalls, ...limits } = given
-  return { ...DEFAULT_LIMITS, ...limits }
-}
-
-function require(holds: boolean, field: string, detail: string): void {
-  if (!holds) throw new InvalidDefinition('openSystem', field, detail)
 }

@@ -3,9 +3,11 @@
  * as answers come back. It outlives the shard's thread: while there is none, calls wait for the next.
  */
 import { AskAborted, AskTimeout, CommandInProgress, decodeError, MailboxFull, SystemClosed } from '../errors.ts'
+import type { EncodedError } from '../errors.ts'
 import type { SnapshotView } from '../hosting/host.ts'
 import { decodeFromShard, FromShard } from '../protocol/from-shard.ts'
-import type { FromShardMessage } from '../protocol/from-shard.ts'
+import type { FromShardMessage, ShardState } from '../protocol/from-shard.ts'
+import type { ShardTapEvent } from '../protocol/tap.ts'
 import { encodeToShard, ToShard } from '../protocol/to-shard.ts'
 import type { ToShardMessage } from '../protocol/to-shard.ts'
 import type { Clock, Scheduler, Transport } from '../seams/seams.ts'
@@ -42,6 +44,18 @@ export interface CallBudget {
   used: number
 }
 
+/** Hears what a shard says of itself, which belongs to no call. */
+export interface ShardObserver {
+  /** A thread serves the shard from now on, or the shard has begun anew inside of its thread. */
+  started(): void
+  /** What has happened, at a wall time; told only while the tap is on. */
+  happened(at: number, events: readonly ShardTapEvent[]): void
+  /** How the shard is now. */
+  stateChanged(state: ShardState): void
+  /** An error that belongs to no caller. */
+  reported(error: Error): void
+}
+
 /** What a client needs of the system. */
 export interface ClientParts {
   readonly clock: Clock
@@ -49,8 +63,9 @@ export interface ClientParts {
   readonly budget: CallBudget
   /** Passes a text of this shard on to another. */
   readonly relay: (to: number, text: string) => void
-  /** Says that a thread serves the shard from now on. */
+  /** Says that a thread serves the shard from now on, or that the shard has begun anew inside of its thread. */
   readonly attached: () => void
+  readonly observer: ShardObserver
 }
 
 /** A call that waits for its answer. */
@@ -82,6 +97,8 @@ export class ShardClient {
   /** Calls that got `SystemClosed` instead of an answer. */
   #abandoned = 0
   #fault: Error | undefined
+  /** Whether anybody reads the tap. A thread is told only if somebody does. */
+  #isTapped = false
 
   constructor(parts: ClientParts) {
     this.#parts = parts
@@ -108,8 +125,24 @@ export class ShardClient {
     transport.onText((text) => {
       for (const message of decodeFromShard(text)) this.#settle(message)
     })
+    // What was wished of the thread before is out of date, and what is wished now comes first: nothing is missed.
+    this.#urgent = this.#urgent.filter(([tag]) => tag !== ToShard.tap)
+    if (this.#isTapped) this.#urgent.unshift([ToShard.tap, true])
     this.#flush()
-    this.#parts.attached()
+    this.#begun()
+  }
+
+  /** Says whether anybody reads the tap; a thread that comes later is told too. */
+  setTapped(isTapped: boolean): void {
+    if (this.#isTapped === isTapped) return
+    this.#isTapped = isTapped
+    if (this.#transport !== undefined) this.#send([ToShard.tap, isTapped])
+  }
+
+  /** What a call is about, as `<address> <command>`, for whoever has to say what a thread was doing; `undefined` for one that is over. */
+  describe(call: number): string | undefined {
+    const subject = this.#pending.get(call)?.subject
+    return subject === undefined ? undefined : `${subject.address} ${subject.command}`
   }
 
   /** Brings what another shard has for this one. Lost if no thread will come any more; the other one keeps it. */
@@ -239,35 +272,71 @@ export class ShardClient {
   }
 
   #settle(message: FromShardMessage): void {
-    const [tag, call] = message
-    if (tag === FromShard.post) {
-      this.#parts.relay(message[1], message[2])
-      return
+    const { observer, relay } = this.#parts
+    switch (message[0]) {
+      case FromShard.value:
+        this.#answer(message[1], message[2])
+        return
+      case FromShard.error:
+        this.#refuse(message[1], message[2])
+        return
+      case FromShard.post:
+        relay(message[1], message[2])
+        return
+      case FromShard.change:
+        this.#followers.get(message[1])?.onChange(message[2])
+        return
+      case FromShard.progress: {
+        const onProgress = this.#pending.get(message[1])?.onProgress
+        if (onProgress !== undefined) hear(onProgress, message[2])
+        return
+      }
+      case FromShard.joined: {
+        const pending = this.#pending.get(message[1])
+        if (pending !== undefined) pending.joinedKey = message[2]
+        return
+      }
+      case FromShard.tap:
+        observer.happened(message[1], message[2])
+        return
+      case FromShard.state:
+        observer.stateChanged(message[2])
+        if (message[2].kind === 'reopened') this.#beginAnew()
+        return
+      case FromShard.report:
+        observer.reported(decodeError(message[2]))
     }
-    if (tag === FromShard.change) {
-      this.#followers.get(call)?.onChange(message[2])
-      return
-    }
+  }
+
+  // A late answer to a call that has timed out or was aborted leaves nothing behind.
+
+  #answer(call: number, value: unknown): void {
     const pending = this.#pending.get(call)
-    if (tag === FromShard.progress) {
-      if (pending?.onProgress !== undefined) hear(pending.onProgress, message[2])
-      return
-    }
-    if (tag === FromShard.joined) {
-      if (pending !== undefined) pending.joinedKey = message[2]
-      return
-    }
+    if (pending === undefined) return
+    this.#forget(pending)
+    pending.resolve(value)
+  }
+
+  #refuse(call: number, error: EncodedError): void {
+    const pending = this.#pending.get(call)
     if (pending === undefined) {
-      if (tag === FromShard.error) this.#endFollow(call, decodeError(message[2]))
-      return // A late answer to a call that has timed out or was aborted leaves nothing behind.
+      this.#endFollow(call, decodeError(error))
+      return
     }
     this.#forget(pending)
-    if (tag === FromShard.value) {
-      pending.resolve(message[2])
-      return
-    }
-    if (message[2].code === 'SYSTEM_CLOSED') this.#abandoned += 1
-    pending.reject(decodeError(message[2]))
+    if (error.code === 'SYSTEM_CLOSED') this.#abandoned += 1
+    pending.reject(decodeError(error))
+  }
+
+  /** The shard has begun anew inside of its thread: it knows of no tap, and the others have to send again what it has not confirmed. */
+  #beginAnew(): void {
+    if (this.#isTapped) this.#send([ToShard.tap, true])
+    this.#begun()
+  }
+
+  #begun(): void {
+    this.#parts.observer.started()
+    this.#parts.attached()
   }
 
   #endFollow(call: number, error: Error): void {
@@ -325,7 +394,15 @@ export class ShardClient {
 
 /** The number of the call that a message belongs to; 0 for none. */
 function callOf(message: ToShardMessage): number {
-  return message[0] === ToShard.post || message[0] === ToShard.peerStarted || message[0] === ToShard.park ? 0 : message[1]
+  switch (message[0]) {
+    case ToShard.post:
+    case ToShard.peerStarted:
+    case ToShard.park:
+    case ToShard.tap:
+      return 0
+    default:
+      return message[1]
+  }
 }
 
 /** What goes before everything else: urgent commands, all of them so that they keep their order; and control. */
@@ -337,6 +414,7 @@ function isUrgent(message: ToShardMessage): boolean {
     case ToShard.control:
     case ToShard.park:
     case ToShard.withdraw:
+    case ToShard.tap:
       return true
     case ToShard.snapshot:
     case ToShard.follow:
@@ -350,6 +428,8 @@ function isUrgent(message: ToShardMessage): boolean {
     case ToShard.listLetters:
     case ToShard.replayLetters:
     case ToShard.discardLetters:
+    case ToShard.holds:
+    case ToShard.compact:
       return false
   }
 }

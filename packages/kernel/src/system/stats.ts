@@ -2,6 +2,7 @@
 import { Gauge } from '../shard/gauges.ts'
 import { PRIORITIES } from '../shard/lanes.ts'
 import type { Priority } from '../shard/lanes.ts'
+import type { ThreadState } from './threads.ts'
 
 /** What waits in a lane, over all actors. */
 export interface LaneStats {
@@ -11,11 +12,43 @@ export interface LaneStats {
   readonly oldestAgeMs: number
 }
 
-/** A system's counters. Counts are since the shard's thread was started, except those that say what is there now. */
+/** What a shard's commits were like. */
+export interface BatchStats {
+  readonly count: number
+  /** Commands and queries per commit, on average. */
+  readonly meanSize: number
+  /** Time per commit in milliseconds, its fsync included. */
+  readonly meanCommitMs: number
+  readonly maxCommitMs: number
+}
+
+/** One shard's counters. */
+export interface ShardStats {
+  /** Position of the shard. */
+  readonly shard: number
+  /** How its thread is: `waiting` for another start after a death, `abandoned` if there will be none. */
+  readonly thread: ThreadState
+  readonly residentActors: number
+  /** Actors that are held back now. */
+  readonly held: number
+  /** What waits now, by lane. */
+  readonly lanes: Readonly<Record<Priority, LaneStats>>
+  readonly batches: BatchStats
+  /** How late the thread's event loop was when it was looked at last, in milliseconds. */
+  readonly loopLagMs: number
+  /** … and at most, since the thread was started. */
+  readonly loopLagMsMax: number
+}
+
+/**
+ * A system's counters. Counts are since the system was opened, also where threads were replaced meanwhile; what is said to be
+ * there now is there now.
+ */
 export interface SystemStats {
   /** The directory's ownership epoch: larger by one with every open. */
   readonly epoch: number
   readonly shards: number
+  /** Threads that serve shards or are being replaced. Those that were given up are not among them. */
   readonly threads: number
   /** Actors in memory now. */
   readonly residentActors: number
@@ -74,34 +107,35 @@ export interface SystemStats {
   readonly passivations: number
   /** Actions that threw after their commit. */
   readonly actionFailures: number
-  readonly batches: {
-    readonly count: number
-    /** Commands and queries per commit, on average. */
-    readonly meanSize: number
-    /** Time per commit in milliseconds. */
-    readonly meanCommitMs: number
-    readonly maxCommitMs: number
-  }
+  /** Restarts of actors that failed. */
+  readonly restarts: number
+  /** Actors that are held back now: quarantined or stopped. */
+  readonly held: number
+  /** Events that the tap did not tell because there were too many in one batch. */
+  readonly tapLost: number
+  readonly batches: BatchStats
+  /** Each shard for itself, by its position. */
+  readonly perShard: readonly ShardStats[]
 }
 
 /** What the system knows beside the counters. */
 export interface StatsParts {
   readonly epoch: number
-  readonly threads: number
   readonly pendingCalls: number
-  readonly gauges: readonly Float64Array[]
+  /** By the positions of their shards. */
+  readonly threads: readonly { readonly state: ThreadState; readonly gauges: readonly Float64Array[] }[]
   /** Wall time now. */
   readonly now: number
 }
 
 /** Adds up the counters of all shards. */
-export function statsOf({ epoch, threads, pendingCalls, gauges, now }: StatsParts): SystemStats {
+export function statsOf({ epoch, threads, pendingCalls, now }: StatsParts): SystemStats {
+  const gauges = threads.flatMap((thread) => thread.gauges)
   const sum = (gauge: number): number => gauges.reduce((total, values) => total + (values[gauge] ?? 0), 0)
-  const count = sum(Gauge.batches)
   return {
     epoch,
     shards: gauges.length,
-    threads,
+    threads: threads.filter(({ state }) => state !== 'abandoned').length,
     residentActors: sum(Gauge.residentActors),
     pendingCalls,
     lanes: lanesOf(gauges, now),
@@ -125,12 +159,37 @@ export function statsOf({ epoch, threads, pendingCalls, gauges, now }: StatsPart
     activations: sum(Gauge.activations),
     passivations: sum(Gauge.passivations),
     actionFailures: sum(Gauge.actionFailures),
-    batches: {
-      count,
-      meanSize: count === 0 ? 0 : sum(Gauge.batchedCommands) / count,
-      meanCommitMs: count === 0 ? 0 : sum(Gauge.commitMs) / count,
-      maxCommitMs: Math.max(0, ...gauges.map((values) => values[Gauge.commitMsMax] ?? 0)),
-    },
+    restarts: sum(Gauge.restarts),
+    held: sum(Gauge.held),
+    tapLost: sum(Gauge.tapLost),
+    batches: batchesOf(gauges),
+    perShard: threads
+      .flatMap((thread) => thread.gauges.map((values) => ({ state: thread.state, values })))
+      .map(({ state, values }, shard) => shardOf(shard, state, values, now)),
+  }
+}
+
+function shardOf(shard: number, thread: ThreadState, values: Float64Array, now: number): ShardStats {
+  return {
+    shard,
+    thread,
+    residentActors: values[Gauge.residentActors] ?? 0,
+    held: values[Gauge.held] ?? 0,
+    lanes: lanesOf([values], now),
+    batches: batchesOf([values]),
+    loopLagMs: values[Gauge.loopLagMs] ?? 0,
+    loopLagMsMax: values[Gauge.loopLagMsMax] ?? 0,
+  }
+}
+
+function batchesOf(gauges: readonly Float64Array[]): BatchStats {
+  const sum = (gauge: number): number => gauges.reduce((total, values) => total + (values[gauge] ?? 0), 0)
+  const count = sum(Gauge.batches)
+  return {
+    count,
+    meanSize: count === 0 ? 0 : sum(Gauge.batchedCommands) / count,
+    meanCommitMs: count === 0 ? 0 : sum(Gauge.commitMs) / count,
+    maxCommitMs: Math.max(0, ...gauges.map((values) => values[Gauge.commitMsMax] ?? 0)),
   }
 }
 

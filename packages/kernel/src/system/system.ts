@@ -1,45 +1,43 @@
 /**
- * A system: everything opened from one directory. It hands out refs, counts, and closes; the work is done by shards.
+ * A system: everything opened from one directory. It hands out refs, says what happens and how it is, and closes; the work
+ * is done by shards.
  */
+import type { BackupReport } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import { encodeKey, shardOf } from '../definition/key.ts'
 import type { ActorKey } from '../definition/key.ts'
 import { InvalidInput, SystemClosed } from '../errors.ts'
-import { ToShard } from '../protocol/to-shard.ts'
-import type { Clock, SystemDirectory } from '../seams/seams.ts'
+import type { TapEvent } from '../protocol/tap.ts'
+import type { Clock, Stores, SystemDirectory } from '../seams/seams.ts'
+import { backup, compact } from './backup.ts'
+import type { CompactOptions } from './backup.ts'
+import { checkClose, Closing } from './closing.ts'
+import type { CloseOptions, CloseReport } from './closing.ts'
 import { DeadLetters } from './dead-letters.ts'
+import type { SystemHealth } from './health.ts'
+import { Quarantine } from './holds.ts'
+import type { Observer } from './observer.ts'
 import { Ref, refKindOf } from './ref.ts'
 import type { RefKind, RefOf } from './ref.ts'
 import type { ShardClient } from './shard-client.ts'
 import { statsOf } from './stats.ts'
 import type { SystemStats } from './stats.ts'
+import type { TapEventsOptions, TapListener, TapOptions } from './tap.ts'
 import type { ThreadSlot } from './threads.ts'
-
-/** How to close a system. */
-export interface CloseOptions {
-  /** How long to wait for pending calls and for the shards, in milliseconds, before ending them by force. Default 10,000. */
-  readonly timeoutMs?: number
-}
-
-/** How a system was closed. */
-export interface CloseReport {
-  /** `polite`: every pending call was answered, apart from those that wait for a turn, and every shard ended by itself. `forced`: the deadline passed before that. */
-  readonly outcome: 'polite' | 'forced'
-  /** Calls that got `SystemClosed` instead of an answer. */
-  readonly abandonedCalls: number
-}
 
 /** What a system is made of. */
 export interface SystemParts {
   readonly clock: Clock
+  readonly stores: Stores
   readonly directory: SystemDirectory
   readonly definitions: readonly ActorDefinition[]
   /** One per shard. */
   readonly clients: readonly ShardClient[]
   readonly threads: readonly ThreadSlot[]
+  readonly observer: Observer
+  /** Called once, when the system is closed. */
+  readonly onClosed: () => void
 }
-
-const CLOSE_MS_DEFAULT = 10_000
 
 /** An open system. Close it with `close()`, or declare it with `await using`. */
 export class System {
@@ -47,14 +45,20 @@ export class System {
   readonly #kinds: ReadonlyMap<ActorDefinition, RefKind>
   /** Messages that could not be handled: list, replay, discard. */
   readonly deadLetters: DeadLetters
-  #closing: Promise<CloseReport> | undefined
+  /** Actors that are held back because they failed too often, or because somebody wants it: list, release, hold. */
+  readonly quarantine: Quarantine
+  #closing: Closing | undefined
+  #report: Promise<CloseReport> | undefined
+  #isClosed = false
 
   constructor(parts: SystemParts) {
     this.#parts = parts
-    this.deadLetters = new DeadLetters(() => {
+    const clients = (): readonly ShardClient[] => {
       this.#requireOpen()
       return parts.clients
-    })
+    }
+    this.deadLetters = new DeadLetters(clients)
+    this.quarantine = new Quarantine(clients)
     this.#kinds = new Map(parts.definitions.map((definition, type) => [definition, refKindOf(definition, type)]))
   }
 
@@ -86,66 +90,90 @@ export class System {
     const { clock, directory, clients, threads } = this.#parts
     return statsOf({
       epoch: directory.epoch,
-      threads: threads.length,
       pendingCalls: clients.reduce((total, client) => total + client.pendingCalls, 0),
-      gauges: threads.flatMap((thread) => thread.gauges),
+      threads: threads.map(({ state, gauges }) => ({ state, gauges })),
       now: clock.wall(),
     })
+  }
+
+  /** Whether every shard can serve now, and what is wrong with those that cannot. Costs no message. Works after the end, too. */
+  health(): SystemHealth {
+    const { reasons } = this.#parts.observer.health
+    if (this.#isClosed) return { status: 'closed', reasons: [] }
+    if (this.#closing !== undefined) return { status: 'closing', reasons }
+    return { status: reasons.length === 0 ? 'ready' : 'degraded', reasons }
+  }
+
+  /**
+   * Hears what happens in the system, in order, each event after the commit that it belongs to; answers a function that ends
+   * it. The listener is called synchronously, between two turns of the program's own code: it should be quick. What it throws
+   * is reported to the logger; it is called again with the next event. While nobody listens, events cost nothing.
+   * Ends with the system. Throws `InvalidInput`, and `SystemClosed`.
+   */
+  tap(listener: TapListener, options?: TapOptions): () => void {
+    this.#requireOpen()
+    return this.#parts.observer.tap.listen(listener, options)
+  }
+
+  /**
+   * The same as a stream, for `for await`. It begins with the call. Events wait in a buffer; a reader that is too slow for it
+   * misses some, and gets an event `tap.lost` with their number in their place. Ends with the system, or with its signal.
+   * Throws `InvalidInput`, and `SystemClosed`.
+   */
+  events(options?: TapEventsOptions): AsyncIterableIterator<TapEvent> {
+    this.#requireOpen()
+    return this.#parts.observer.tap.stream(options)
+  }
+
+  /**
+   * Copies the system to a new directory, as it is at one moment, while it goes on. Rejects with `InvalidInput` for a bad path,
+   * `DirectoryNotWritable` or `DirectoryNotOurs` if something is there already, and `StoreUnavailable` if the copy cannot be
+   * written; then nothing is left of it.
+   */
+  async backup(path: string): Promise<BackupReport> {
+    this.#requireOpen()
+    return await backup(this.#parts.stores, this.directory, path)
+  }
+
+  /**
+   * Gives the space of what was deleted back to the disk, one shard after the other; a shard serves nothing meanwhile. Rejects
+   * with the error of the first shard that cannot.
+   */
+  async compact(options?: CompactOptions): Promise<void> {
+    this.#requireOpen()
+    await compact(this.#parts.clients, options)
   }
 
   /**
    * Closes the system; always returns. New calls get `SystemClosed` at once; pending ones are waited for until the
    * deadline, then threads are ended by force. Tells that were accepted and not yet handled stay in the store for the
-   * next start. Closing twice answers the same report.
+   * next start. Closing twice answers the same report; a second call with an earlier deadline, or with the mode `now`,
+   * hastens the first. Rejects with `InvalidInput` for bad options, with nothing changed.
    */
-  close(options: CloseOptions = {}): Promise<CloseReport> {
-    this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_MS_DEFAULT)
-    return this.#closing
+  async close(options: CloseOptions = {}): Promise<CloseReport> {
+    const checked = checkClose(options)
+    if (this.#closing === undefined) {
+      this.#closing = new Closing({ ...this.#parts, log: this.#parts.observer.log }, checked)
+      this.#report = this.#end(this.#closing)
+    } else this.#closing.hasten(checked)
+    return await (this.#report ?? this.#closing.report)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
+  async #end({ report }: Closing): Promise<CloseReport> {
+    const { observer, onClosed } = this.#parts
+    const closed = await report
+    this.#isClosed = true
+    observer.tap.close()
+    onClosed()
+    observer.log.info('system closed', { directory: this.directory, ...closed })
+    return closed
+  }
+
   #requireOpen(): void {
     if (this.#closing !== undefined) throw new SystemClosed(false)
-  }
-
-  async #close(timeoutMs: number): Promise<CloseReport> {
-    const { clients, clock, directory, threads } = this.#parts
-    const deadline = clock.elapsed() + Math.max(0, timeoutMs)
-    for (const client of clients) client.endFollows(new SystemClosed(false))
-    for (const client of clients) client.park()
-    const isDrained = await this.#within(deadline, Promise.all(clients.map((client) => client.idle())))
-    for (const thread of threads) thread.beginClosing()
-    const isClosed = isDrained && (await this.#within(deadline, this.#closeShards(deadline)))
-    await Promise.all(threads.map((thread) => thread.terminate()))
-    const abandonedCalls = clients.reduce((total, client) => total + client.close(), 0)
-    directory.release()
-    return { outcome: isClosed ? 'polite' : 'forced', abandonedCalls }
-  }
-
-  async #closeShards(deadline: number): Promise<void> {
-    const timeoutMs = Math.max(1, deadline - this.#parts.clock.elapsed())
-    const subject = { address: this.directory, command: 'close' }
-    await Promise.all(
-      // One without a thread has nothing to close.
-      this.#parts.clients
-        .filter((client) => client.isAttached)
-        .map((client) => client.call(subject, { timeoutMs, signal: undefined }, (call) => [ToShard.close, call])),
-    )
-  }
-
-  /** Whether something finishes, without error, before the deadline. */
-  async #within(deadline: number, work: Promise<unknown>): Promise<boolean> {
-    const { clock } = this.#parts
-    return await new Promise<boolean>((resolve) => {
-      const timer = clock.setTimer(() => resolve(false), Math.max(0, deadline - clock.elapsed()))
-      const end = (isDone: boolean) => (): void => {
-        timer.cancel()
-        resolve(isDone)
-      }
-      work.then(end(true), end(false))
-    })
   }
 }

@@ -57,7 +57,7 @@ class MemoryShardStore implements ImmediateShardStore {
   recover(now: number): Recovery {
     this.#requireWritable()
     const shard = this.#shard
-    const { inbox, turns, processes, outbox, effects, deadLetters } = shard.tables
+    const { inbox, turns, faults, processes, outbox, effects, deadLetters } = shard.tables
     effects.requeue()
     this.#moveTimers(now)
     return {
@@ -70,6 +70,7 @@ class MemoryShardStore implements ImmediateShardStore {
       outboxSize: effects.size + outbox.size,
       busy: turns.busy(),
       processes: processes.all(),
+      faults: faults.all(),
       committedAt: shard.committedAt,
     }
   }
@@ -153,6 +154,11 @@ class MemoryShardStore implements ImmediateShardStore {
   expireOutcomes(now: number, limit: number): number {
     this.#requireWritable()
     return this.#shard.tables.outcomes.expire(now, limit)
+  }
+
+  /** Memory gives space back by itself. */
+  compact(): void {
+    this.#requireWritable()
   }
 
   close(): void {

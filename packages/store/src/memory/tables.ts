@@ -8,6 +8,7 @@ import type { Batch, CommitReport } from '../store.ts'
 import { MemoryActors } from './tables/actor.ts'
 import { MemoryDeadLetters } from './tables/dead-letter.ts'
 import { MemoryEffects } from './tables/effect.ts'
+import { MemoryFaults } from './tables/fault.ts'
 import { MemoryInbox } from './tables/inbox.ts'
 import { MemoryLateResults } from './tables/late-result.ts'
 import { MemoryLeases } from './tables/lease.ts'
@@ -27,6 +28,7 @@ export class MemoryTables {
   readonly turns: MemoryTurns = new MemoryTurns(this.actors)
   readonly leases: MemoryLeases = new MemoryLeases(this.actors)
   readonly lateResults: MemoryLateResults = new MemoryLateResults()
+  readonly faults: MemoryFaults = new MemoryFaults()
   readonly processes: MemoryProcesses = new MemoryProcesses()
   readonly outbox: MemoryOutbox = new MemoryOutbox()
   readonly effects: MemoryEffects = new MemoryEffects()
@@ -34,7 +36,7 @@ export class MemoryTables {
 
   /** Makes the changes of a batch in the order of its fields, noting in `undo` how each is taken back. */
   apply(batch: Batch, undo: Undo[]): CommitReport {
-    const { actors, inbox, timers, turns, leases, lateResults, processes, outbox, effects, deadLetters } = this
+    const { actors, inbox, timers, turns, leases, lateResults, faults, processes, outbox, effects, deadLetters } = this
     for (const row of batch.created) actors.create(row, undo)
     for (const row of batch.changed) actors.change(row, undo)
     for (const row of batch.journal) actors.append(row, undo)
@@ -53,6 +55,7 @@ export class MemoryTables {
     for (const row of batch.turnsKept) turns.keep(row, undo)
     for (const row of batch.leases) leases.set(row, undo)
     lateResults.add(batch.lateResults, batch.lateResultsMax, undo)
+    for (const row of batch.faults) faults.change(row, undo)
     for (const row of batch.processes) processes.set(row, undo)
     for (const sequence of batch.processesEnded) processes.end(sequence, undo)
     for (const row of batch.outbox) outbox.send(row, undo)

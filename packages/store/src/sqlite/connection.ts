@@ -62,6 +62,25 @@ export function connectToLook(file: string, walled: boolean, busyTimeoutMs: numb
   return new Sqlite(file, { readonly: walled, fileMustExist: true, timeout: busyTimeoutMs })
 }
 
+/**
+ * Rewrites the file without the room that deleted rows have left, and cuts the WAL back. Somebody who is reading keeps the
+ * WAL from being cut back until later: that is no error.
+ *
+ * The copy that SQLite makes on the way lies in a temporary file for once: a large shard would not fit into memory. Throws
+ * the errors of SQLite as they are, with the content as it was.
+ */
+export function vacuum(db: Database): void {
+  db.pragma('wal_checkpoint(TRUNCATE)')
+  db.pragma('temp_store = FILE')
+  try {
+    db.exec('VACUUM')
+  } finally {
+    db.pragma('temp_store = MEMORY')
+  }
+  // The new file is in the WAL until now.
+  db.pragma('wal_checkpoint(TRUNCATE)')
+}
+
 /** Makes WAL the journal mode of the file. Only after the schema exists: see `createFile` in `file.ts`. */
 export function switchToWal(db: Database): void {
   const mode = db.pragma('journal_mode = WAL', { simple: true })

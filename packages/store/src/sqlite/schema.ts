@@ -220,6 +220,19 @@ export const shardSchema: Schema = {
         ) STRICT;
         CREATE INDEX dead_letter_natural_key ON dead_letter (type, key, natural_key, sequence) WHERE natural_key IS NOT NULL;`,
     },
+    {
+      version: 2,
+      sql: `
+        -- By name and not by number: an actor can fail before it has ever been stored.
+        CREATE TABLE fault (
+          type TEXT NOT NULL,
+          key TEXT NOT NULL,
+          detail TEXT NOT NULL,
+          PRIMARY KEY (type, key)
+        ) STRICT, WITHOUT ROWID;
+
+        ALTER TABLE dead_letter ADD COLUMN revision INTEGER;`,
+    },
   ],
 }
 

@@ -28,13 +28,15 @@ import type {
   StoredTurn,
   TimerSet,
 } from '../store.ts'
-import { connect, switchToWal } from './connection.ts'
+import { connect, switchToWal, vacuum } from './connection.ts'
 import { translate } from './fault.ts'
 import { createFile, requireSound } from './file.ts'
+import { OpenFiles, identify } from './open-files.ts'
 import { migrate, pragmaNumber, shardSchema } from './schema.ts'
 import { ActorTable } from './tables/actor.ts'
 import { DeadLetterTable } from './tables/dead-letter.ts'
 import { EffectTable } from './tables/effect.ts'
+import { FaultTable } from './tables/fault.ts'
 import { FrameTable } from './tables/frame.ts'
 import { IdempotencyTable } from './tables/idempotency.ts'
 import { InboxTable } from './tables/inbox.ts'
@@ -53,13 +55,19 @@ import { TurnTable } from './tables/turn.ts'
 
 /** How a shard is opened. */
 export interface ShardOptions {
-  /** How long to wait while an earlier owner finishes its last commit, in milliseconds. Default 5,000. */
+  /**
+   * How long opening waits while an earlier owner finishes its last commit, in milliseconds. Default 5,000. Afterwards a
+   * commit waits as long for somebody who holds the file, but at most 1,000 ms: the thread does nothing else meanwhile.
+   */
   readonly busyTimeoutMs?: number
   /** Size that the shard's file may grow to, in bytes. A commit that needs more fails as `full`. Default: what the disk holds. */
   readonly fileBytesMax?: number
 }
 
 const BUSY_TIMEOUT_MS_DEFAULT = 5_000
+
+/** An owner has its file to itself, so only a stranger makes it wait; trying again later is better than standing still. */
+const COMMIT_TIMEOUT_MS_MAX = 1_000
 
 /**
  * Opens a shard in the calling thread and takes it: from here on, commits of every earlier owner are refused.
@@ -73,13 +81,15 @@ export function openShard(location: ShardLocation, options: ShardOptions = {}): 
   requireSound(file, shardSchema, busyTimeoutMs)
   let db: Database | undefined
   try {
+    const identity = identify(file)
     db = connect(file, { busyTimeoutMs, synchronous, create: false })
     switchToWal(db)
     const epoch = take(db, location)
     if (options.fileBytesMax !== undefined) {
       db.pragma(`max_page_count = ${Math.max(1, Math.floor(options.fileBytesMax / pragmaNumber(db, 'page_size')))}`)
     }
-    return new SqliteShard(db, file, epoch)
+    db.pragma(`busy_timeout = ${Math.min(busyTimeoutMs, COMMIT_TIMEOUT_MS_MAX)}`)
+    return new SqliteShard(db, file, epoch, new OpenFiles(file, identity))
   } catch (error) {
     db?.close()
     throw translate(error, file)
@@ -115,6 +125,7 @@ class SqliteShard implements ImmediateShardStore {
   readonly epoch: number
   readonly #db: Database
   readonly #file: string
+  readonly #files: OpenFiles
   readonly #begin: Statement<[]>
   readonly #commit: Statement<[]>
   readonly #rollback: Statement<[]>
@@ -129,16 +140,20 @@ class SqliteShard implements ImmediateShardStore {
   readonly #frame: FrameTable
   readonly #lease: LeaseTable
   readonly #lateResult: LateResultTable
+  readonly #fault: FaultTable
   readonly #process: ProcessTable
   readonly #outbox: OutboxTable
   readonly #link: LinkTable
   readonly #effect: EffectTable
   readonly #deadLetter: DeadLetterTable
+  /** Why nothing can be done here any more: the files are not those that were opened. */
+  #lost: Error | undefined
 
-  constructor(db: Database, file: string, epoch: number) {
+  constructor(db: Database, file: string, epoch: number, files: OpenFiles) {
     this.epoch = epoch
     this.#db = db
     this.#file = file
+    this.#files = files
     this.#begin = db.prepare('BEGIN IMMEDIATE')
     this.#commit = db.prepare('COMMIT')
     this.#rollback = db.prepare('ROLLBACK')
@@ -153,6 +168,7 @@ class SqliteShard implements ImmediateShardStore {
     this.#frame = new FrameTable(db)
     this.#lease = new LeaseTable(db)
     this.#lateResult = new LateResultTable(db)
+    this.#fault = new FaultTable(db)
     this.#process = new ProcessTable(db)
     this.#outbox = new OutboxTable(db)
     this.#link = new LinkTable(db)
@@ -176,6 +192,7 @@ class SqliteShard implements ImmediateShardStore {
         outboxSize: this.#effect.count() + this.#outbox.count(),
         busy: this.#turn.busy(),
         processes: this.#process.all(),
+        faults: this.#fault.all(),
         committedAt: meta.committedAt,
       }
     })
@@ -268,6 +285,7 @@ class SqliteShard implements ImmediateShardStore {
       this.#turn.keep(batch.turnsKept)
       this.#lease.set(batch.leases)
       this.#lateResult.add(batch.lateResults, batch.lateResultsMax)
+      this.#fault.change(batch.faults)
       this.#process.set(batch.processes)
       this.#process.delete(batch.processesEnded)
       this.#outbox.insert(batch.outbox)
@@ -293,12 +311,20 @@ class SqliteShard implements ImmediateShardStore {
     })
   }
 
+  compact(): void {
+    this.#transact(() => this.#advance(0, 0, 0, 0))
+    // Somebody newer who comes in between loses nothing: this changes no row.
+    this.#read(() => vacuum(this.#db))
+    this.#requireFiles()
+  }
+
   close(): void {
     this.#db.close()
   }
 
   #read<T>(read: () => T): T {
     try {
+      this.#requireNotLost()
       return read()
     } catch (error) {
       throw this.#failure(error)
@@ -307,7 +333,14 @@ class SqliteShard implements ImmediateShardStore {
 
   /** Does something in one immediate transaction, wholly or not at all. It begins with `#advance`. */
   #transact<T>(work: () => T): T {
+    const answer = this.#inTransaction(work)
+    this.#requireFiles()
+    return answer
+  }
+
+  #inTransaction<T>(work: () => T): T {
     try {
+      this.#requireNotLost()
       this.#begin.run()
       const answer = work()
       this.#commit.run()
@@ -316,6 +349,23 @@ class SqliteShard implements ImmediateShardStore {
     } catch (error) {
       throw this.#rolledBack(error)
     }
+  }
+
+  /**
+   * What was just committed counts only if it can be found again. If not, nothing is answered from here on: this connection
+   * still sees what may be nowhere else.
+   */
+  #requireFiles(): void {
+    try {
+      this.#files.require()
+    } catch (error) {
+      this.#lost = this.#failure(error)
+      throw this.#lost
+    }
+  }
+
+  #requireNotLost(): void {
+    if (this.#lost !== undefined) throw this.#lost
   }
 
   /** The guarded first statement of every transaction. */

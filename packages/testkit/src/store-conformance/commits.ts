@@ -185,6 +185,7 @@ export const commitScenarios: Scenarios = {
       outboxSize: 0,
       busy: [],
       processes: [],
+      faults: [],
       committedAt: START + 5,
     }
     assert.deepEqual({ ...(await shard.recover(START)) }, expected)

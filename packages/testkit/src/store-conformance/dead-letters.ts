@@ -11,7 +11,14 @@ async function found(shard: ShardStore, filter: DeadLetterFilter = {}, limit = 1
 export const deadLetterScenarios: Scenarios = {
   'a dead letter survives the death of the owner with every field, until it is removed': async (place) => {
     const shard = await openShard(place)
-    const full = letter(2, { key: 'a\u0000b', reason: 'poison', naturalKey: 'order 7', input: '{"text":"👍"}', at: START + 5 })
+    const full = letter(2, {
+      key: 'a\u0000b',
+      reason: 'poison',
+      naturalKey: 'order 7',
+      input: '{"text":"👍"}',
+      revision: 12,
+      at: START + 5,
+    })
     await shard.commit(batch({ deadLetters: [letter(1), full] }))
     const second = await reopenAfterCrash(place)
     assert.equal((await second.recover(START)).deadLetters, 2)

@@ -7,6 +7,7 @@ import type {
   Batch,
   DeadLetter,
   Effect,
+  FaultChanged,
   InboxCommand,
   LateResult,
   LeaseChanged,
@@ -56,6 +57,7 @@ export function batch(parts: Partial<Batch>): Batch {
     leases: [],
     lateResults: [],
     lateResultsMax: 1_000_000_000,
+    faults: [],
     processes: [],
     processesEnded: [],
     outbox: [],
@@ -133,6 +135,11 @@ export function late(sequence: number, parts: Partial<LateResult> = {}): LateRes
   return { sequence, type: 'account', key: '1', epoch: 1, detail: `{"late":${sequence}}`, at: START, ...parts }
 }
 
+/** What is known of the failures of `account/<key>`. */
+export function fault(key: string, detail: string | undefined = `{"failed":"${key}"}`): FaultChanged {
+  return { type: 'account', key, detail }
+}
+
 /** A message to a peer. */
 export function message(peer: number, sequence: number): OutboxMessage {
   return { peer, sequence, message: `{"to":${peer},"number":${sequence}}` }
@@ -167,6 +174,7 @@ export function letter(sequence: number, parts: Partial<DeadLetter> = {}): DeadL
     error: '{"code":"EXPIRED"}',
     input: '{"amount":5}',
     naturalKey: undefined,
+    revision: undefined,
     detail: '{"id":"command"}',
     at: START,
     ...parts,

@@ -144,7 +144,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
 )
 
 /** Steps of a story; a schedule has fewer, or as many. */
-const STEPS = 22
+const STEPS = 14
 /** Actors of a story on average. */
 const ACTORS = 40
 
@@ -152,7 +152,7 @@ const story: fc.Arbitrary<Story> = fc.record({
   shards: fc.constantFrom(1, 2),
   // Of any length, so that a counterexample shrinks to the actors that matter.
   schedules: fc.noBias(
-    fc.array(fc.array(operation, { minLength: 10, maxLength: STEPS }), { minLength: 1, maxLength: 2 * ACTORS, size: 'max' }),
+    fc.array(fc.array(operation, { minLength: 6, maxLength: STEPS }), { minLength: 1, maxLength: 2 * ACTORS, size: 'max' }),
   ),
   weather: fc.array(fc.record({ fault, ms: fc.constantFrom(undefined, undefined, 0, 0, 0, 1, 60, 600, DRAIN_MS + 100) }), {
     minLength: STEPS,

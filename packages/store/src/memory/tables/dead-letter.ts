@@ -66,6 +66,6 @@ function matches(row: DeadLetter, filter: DeadLetterFilter): boolean {
 }
 
 function copyLetter(row: DeadLetter): DeadLetter {
-  const { sequence, type, key, command, reason, error, input, naturalKey, detail, at } = row
-  return { sequence, type, key, command, reason, error, input, naturalKey, detail, at }
+  const { sequence, type, key, command, reason, error, input, naturalKey, revision, detail, at } = row
+  return { sequence, type, key, command, reason, error, input, naturalKey, revision, detail, at }
 }

@@ -5,8 +5,8 @@ import type { Database, Statement } from 'better-sqlite3'
 import type { DeadLetter, DeadLetterFilter } from '../../store.ts'
 
 export const deadLetterSql = {
-  insert: `INSERT INTO dead_letter (sequence, type, key, command, reason, error, input, natural_key, detail, at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  insert: `INSERT INTO dead_letter (sequence, type, key, command, reason, error, input, natural_key, revision, detail, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   delete: 'DELETE FROM dead_letter WHERE sequence = ?',
   trim: 'DELETE FROM dead_letter WHERE sequence IN (SELECT sequence FROM dead_letter ORDER BY sequence LIMIT ?)',
   count: 'SELECT count(*) AS count FROM dead_letter',
@@ -28,15 +28,16 @@ const fields = Object.keys(terms) as readonly (keyof DeadLetterFilter)[]
 /** The statement that finds what a filter with these fields lets through, the latest first. */
 export function deadLetterList(given: readonly (keyof DeadLetterFilter)[]): string {
   const where = given.length === 0 ? '' : `WHERE ${given.map((field) => terms[field]).join(' AND ')}`
-  return `SELECT sequence, type, key, command, reason, error, input, natural_key AS naturalKey, detail, at
+  return `SELECT sequence, type, key, command, reason, error, input, natural_key AS naturalKey, revision, detail, at
     FROM dead_letter ${where} ORDER BY sequence DESC LIMIT ?`
 }
 
-interface DeadLetterRow extends Omit<DeadLetter, 'naturalKey'> {
+interface DeadLetterRow extends Omit<DeadLetter, 'naturalKey' | 'revision'> {
   readonly naturalKey: string | null
+  readonly revision: number | null
 }
 
-type DeadLetterValues = [number, string, string, string, string, string, string, string | null, string, number]
+type DeadLetterValues = [number, string, string, string, string, string, string, string | null, number | null, string, number]
 
 /** The prepared statements of `dead_letter`; those that list are prepared when a filter first needs them. */
 export class DeadLetterTable {
@@ -66,6 +67,7 @@ export class DeadLetterTable {
         row.error,
         row.input,
         row.naturalKey ?? null,
+        row.revision ?? null,
         row.detail,
         row.at,
       )
@@ -103,5 +105,5 @@ export class DeadLetterTable {
 }
 
 function toLetter(row: DeadLetterRow): DeadLetter {
-  return { ...row, naturalKey: row.naturalKey ?? undefined }
+  return { ...row, naturalKey: row.naturalKey ?? undefined, revision: row.revision ?? undefined }
 }

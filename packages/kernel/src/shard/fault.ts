@@ -1,0 +1,57 @@
+/**
+ * What is known of an actor's failures: when it failed within its window, and whether it is held back.
+ *
+ * A fault is a row of its own beside the actor, so that it is known of actors that could never be stored, and before one is
+ * brought into memory. All of them are in the shard's memory: only actors with a limit have rows, and only for a while.
+ */
+import type { StoredFault } from '@bailiwick/store'
+
+/** Why an actor is held back, and how. */
+export interface Held {
+  /** `quarantined`: what waits for it is kept until it is released. `stopped`: it was given up. */
+  readonly mode: 'quarantined' | 'stopped'
+  /** For people: what its last failure said, or what an operator gave as the reason. */
+  readonly reason: string
+  /** Code and message of the failure; null if it did not fail itself. */
+  readonly error: { readonly code: string; readonly message: string } | null
+  /** The command or event that failed last; null if none did. */
+  readonly command: string | null
+  /** Revision of the actor, which its state has still. */
+  readonly revision: number
+  /** Wall time in milliseconds since 1970. */
+  readonly at: number
+}
+
+/** An actor's failures. */
+export interface Fault {
+  readonly type: string
+  readonly key: string
+  /** Wall times of the failures within the window, the oldest first. */
+  readonly failures: readonly number[]
+  readonly held: Held | undefined
+}
+
+/** A fault as its row says it. */
+interface FaultDetail {
+  readonly failures: readonly number[]
+  readonly held?: Held
+}
+
+/** Writes what a row keeps of a fault. */
+export function encodeFault({ failures, held }: Fault): string {
+  const detail: FaultDetail = { failures, ...(held === undefined ? {} : { held }) }
+  return JSON.stringify(detail)
+}
+
+/** Reads a row back. */
+export function decodeFault({ type, key, detail }: StoredFault): Fault {
+  const { failures, held } = JSON.parse(detail) as FaultDetail // Written by `encodeFault`.
+  return { type, key, failures, held }
+}
+
+/** A held actor as it leaves the shard. */
+export interface HeldView extends Held {
+  readonly type: string
+  readonly key: string
+  readonly failures: readonly number[]
+}

@@ -1,0 +1,306 @@
+/**
+ * Supervision: what follows when an actor fails.
+ *
+ * | what happens | what follows |
+ * |---|---|
+ * | a command, event or activation fails | it had no effect; the failure is noted, and the actor restarted: dropped from memory with its children, and read again from its last commit. Its mailbox stays |
+ * | … of an actor without a store | the failure is noted; there is nothing to go back to |
+ * | … within the back-off of the one before | the actor serves nothing until the back-off is over |
+ * | more failures within the window than its definition allows | the actor is held back: quarantined or stopped |
+ * | an actor of a group is restarted or held back | those that its strategy names are, too |
+ * | a quarantined actor gets an ask / a tell / a tick | refused / kept until it is released / kept |
+ * | a stopped actor gets an ask or tell / a message / a tick | refused / answered or kept as a dead letter / dropped |
+ * | it is released | its failures are forgotten and it goes on, from its last commit |
+ *
+ * A failure is part of the batch in which it happened, and so is what follows from it: a commit that fails takes it back,
+ * and what failed is tried again.
+ */
+import type { FaultChanged, StoredFault } from '@bailiwick/store'
+import { waitAfter, withinWindow } from '../definition/supervision.ts'
+import { addressOf } from '../definition/key.ts'
+import { ActorQuarantined, ActorStopped, encodeError, messageOf } from '../errors.ts'
+import type { HoldFilter } from '../protocol/to-shard.ts'
+import type { Timer } from '../seams/seams.ts'
+import type { Restart } from './batch.ts'
+import type { Cell, Kind } from './cell.ts'
+import type { ShardCore } from './core.ts'
+import { decodeFault, encodeFault } from './fault.ts'
+import type { Fault, Held, HeldView } from './fault.ts'
+import { Gauge } from './gauges.ts'
+import { deliver } from './parcels.ts'
+import type { SupervisorPart } from './parts.ts'
+import { tap } from './tap.ts'
+
+/** An actor's own doing is repeated by nobody else, so that it needs a brake of its own. */
+const OWN_BACKOFF_MS = 100
+/** How many failures of an actor are remembered at most: where there is no limit, only the back-off looks at them. */
+const FAILURES_MAX = 32
+const FAULTS_SWEPT_FROM = 1_000
+
+/** What has failed. */
+export interface Failure {
+  readonly error: unknown
+  /** The command or event. */
+  readonly because: string
+  /** Nobody asked for it: a timer, a child, an effect's end. */
+  readonly isOwn: boolean
+}
+
+/** The supervision of one shard's actors. */
+export class Supervisor implements SupervisorPart {
+  readonly #core: ShardCore
+  /** Drops an actor from memory, so that it is read again; what it has not heard of its turns is kept. */
+  readonly #drop: (cell: Cell) => void
+  /** Deals with what waits for an actor that is held from now on. */
+  readonly #onHeld: (cell: Cell, held: Held) => void
+  readonly #faults = new Map<string, Fault>()
+  readonly #pauses = new Map<Cell, Timer>()
+  #held = 0
+  #sweepAt = FAULTS_SWEPT_FROM
+
+  constructor(core: ShardCore, drop: (cell: Cell) => void, onHeld: (cell: Cell, held: Held) => void) {
+    this.#core = core
+    this.#drop = drop
+    this.#onHeld = onHeld
+  }
+
+  /** Takes over what an earlier life knew. */
+  restore(rows: readonly StoredFault[]): void {
+    for (const row of rows) {
+      const fault = decodeFault(row)
+      this.#set(addressOf(row.type, row.key), fault)
+    }
+  }
+
+  /** How many actors are held. */
+  get held(): number {
+    return this.#held
+  }
+
+  /** Why an actor is held, if it is. */
+  heldOf(kind: Kind, key: string): Held | undefined {
+    return this.#held === 0 ? undefined : this.#faults.get(addressOf(kind.definition.storedAs, key))?.held
+  }
+
+  /** The error for whoever wants something of an actor that is held. */
+  refusalOf(cell: Cell): ActorQuarantined | ActorStopped | undefined {
+    const held = this.heldOf(cell.kind, cell.key)
+    if (held === undefined) return undefined
+    return held.mode === 'stopped' ? new ActorStopped(cell.address, held.reason) : new ActorQuarantined(cell.address, held.reason)
+  }
+
+  /** Notes a failure as part of the open batch. The actor is served no more before that is committed. */
+  failed(cell: Cell, failure: Failure): void {
+    const { definition, supervision } = cell.kind
+    if (cell.isHeld || this.#core.batch.restarts.has(cell)) return
+    const now = this.#core.clock.wall()
+    const before = this.#faults.get(addressOf(definition.storedAs, cell.key))
+    const failures = [...withinWindow(before?.failures ?? [], supervision.withinMs, now), now].slice(-1 - Math.min(FAILURES_MAX, supervision.maxRestarts))
+    if (failures.length > supervision.maxRestarts) {
+      const { code, message } = encodeError(failure.error)
+      const mode = supervision.onExhausted === 'stop' ? 'stopped' : 'quarantined'
+      const { because } = failure
+      this.#hold(cell, failures, { mode, reason: message, error: { code, message }, command: because, revision: cell.revision, at: now })
+      this.#tellGroup(cell, { type: 'bailiwick.hold', mode, reason: message, because: cell.address })
+      return
+    }
+    this.#note(cell, { failures, held: undefined })
+    const floor = failure.isOwn ? Math.max(OWN_BACKOFF_MS, supervision.backoff.minMs) : supervision.backoff.minMs
+    const backoffMs = waitAfter({ ...supervision.backoff, minMs: floor }, failures.length, this.#core.random())
+    this.#restart(cell, backoffMs, failures.length, failure)
+    this.#tellGroup(cell, { type: 'bailiwick.restart', because: cell.address })
+  }
+
+  /** What an actor's group wants of it. */
+  follow(cell: Cell, event: { readonly type: string }): void {
+    const { mode, reason, because } = event as { readonly mode?: Held['mode']; readonly reason?: string; readonly because?: string } // Written by `#tellGroup`.
+    if (cell.isHeld || this.#core.batch.restarts.has(cell)) return
+    if (event.type === 'bailiwick.restart') {
+      this.#restart(cell, 0, 0, undefined)
+      return
+    }
+    const at = this.#core.clock.wall()
+    const text = `${because ?? 'another actor of its group'} failed too often: ${reason ?? ''}`
+    this.#hold(cell, [], { mode: mode ?? 'quarantined', reason: text, error: null, command: null, revision: cell.revision, at })
+  }
+
+  /** Holds an actor back because an operator wants it, as part of the open batch. False if it is held already. */
+  hold(cell: Cell, reason: string): boolean {
+    if (cell.isHeld || this.#core.batch.restarts.get(cell)?.held !== undefined) return false
+    const at = this.#core.clock.wall()
+    this.#hold(cell, [], { mode: 'quarantined', reason, error: null, command: null, revision: cell.revision, at })
+    return true
+  }
+
+  /** Actors that are held, the latest first, at most `limit`. */
+  list(filter: HoldFilter, limit: number): readonly HeldView[] {
+    return this.#matching(filter)
+      .toSorted((left, right) => right.held.at - left.held.at)
+      .slice(0, limit)
+      .map(({ type, key, failures, held }) => ({ ...held, type, key, failures }))
+  }
+
+  /** Lets actors go on as part of the open batch; answers how many. */
+  release(filter: HoldFilter, limit: number): number {
+    const core = this.#core
+    const matching = this.#matching(filter).slice(0, limit)
+    for (const { type, key } of matching) {
+      const kind = core.kindOf(type)
+      if (kind === undefined) continue
+      const cell = core.cellOf(kind, key)
+      this.#note(cell, undefined)
+      core.batch.released.push(cell)
+      tap(core, { kind: 'actor.released', actor: cell.address })
+    }
+    return matching.length
+  }
+
+  /** What a committed batch has led to. */
+  settled(restarts: ReadonlyMap<Cell, Restart>, released: readonly Cell[]): void {
+    const core = this.#core
+    for (const [cell, { backoffMs, held }] of restarts) {
+      cell.isWaiting = false
+      if (cell.kind.isDurable && cell.hosted !== undefined) {
+        this.#drop(cell)
+        if (held === undefined) core.count(Gauge.restarts)
+      }
+      if (held !== undefined) {
+        cell.isHeld = true
+        this.#onHeld(cell, held)
+      } else if (backoffMs > 0) this.#pause(cell, backoffMs)
+      else core.ready.add(cell)
+    }
+    for (const cell of released) {
+      cell.isHeld = false
+      core.timers.revive(cell)
+      core.ready.add(cell)
+    }
+    if (restarts.size + released.length > 0) core.wake()
+  }
+
+  /** After a failed commit: nothing of it has happened. */
+  rolledBack(restarts: ReadonlyMap<Cell, Restart>, before: ReadonlyMap<string, Fault | undefined>): void {
+    for (const cell of restarts.keys()) {
+      cell.isWaiting = false
+      this.#core.ready.add(cell)
+    }
+    for (const [address, fault] of before) this.#set(address, fault)
+  }
+
+  /** Forgets failures that lie behind their window, as part of the open batch. */
+  sweep(): void {
+    const now = this.#core.clock.wall()
+    for (const [address, { type, key, failures, held }] of this.#faults) {
+      if (held !== undefined) continue
+      const withinMs = this.#core.kindOf(type)?.supervision.withinMs ?? 0
+      if (withinWindow(failures, withinMs, now).length > 0) continue
+      this.#remember(address)
+      this.#set(address, undefined)
+      this.#core.batch.faultRows.set(address, { type, key, detail: undefined })
+    }
+    this.#sweepAt = Math.max(FAULTS_SWEPT_FROM, this.#faults.size * 2)
+  }
+
+  /** Ends every pause. */
+  close(): void {
+    for (const timer of this.#pauses.values()) timer.cancel()
+    this.#pauses.clear()
+  }
+
+  #hold(cell: Cell, failures: readonly number[], held: Held): void {
+    const core = this.#core
+    this.#note(cell, { failures, held })
+    cell.isWaiting = true
+    core.batch.touch(cell)
+    core.batch.restarts.set(cell, { backoffMs: 0, held })
+    core.batch.wantsCommit = true
+    core.watches.halted(cell, held.mode, held.error)
+    tap(core, {
+      kind: held.mode === 'stopped' ? 'actor.stopped' : 'actor.quarantined',
+      actor: cell.address,
+      ...(held.error === null ? {} : { error: held.error }),
+    })
+    core.report(held.mode === 'stopped' ? new ActorStopped(cell.address, held.reason) : new ActorQuarantined(cell.address, held.reason))
+  }
+
+  #restart(cell: Cell, backoffMs: number, failures: number, failure: Failure | undefined): void {
+    const core = this.#core
+    // An actor without a store has nothing to go back to; it only pauses.
+    if (!cell.kind.isDurable && backoffMs === 0) return
+    cell.isWaiting = true
+    core.batch.touch(cell)
+    core.batch.restarts.set(cell, { backoffMs, held: undefined })
+    tap(core, {
+      kind: 'actor.restarted',
+      actor: cell.address,
+      ...(failure === undefined
+        ? {}
+        : { because: failure.because, error: { code: encodeError(failure.error).code, message: messageOf(failure.error) } }),
+      failures,
+      backoffMs,
+    })
+  }
+
+  #pause(cell: Cell, backoffMs: number): void {
+    const core = this.#core
+    cell.isWaiting = true
+    const timer = core.clock.setTimer(() => {
+      this.#pauses.delete(cell)
+      cell.isWaiting = false
+      core.ready.add(cell)
+      core.wake()
+    }, backoffMs)
+    this.#pauses.set(cell, timer)
+  }
+
+  /** Tells the others of a group what has become of one. */
+  #tellGroup(cell: Cell, event: { readonly type: string; readonly [field: string]: string }): void {
+    const { group } = cell.kind.supervision
+    if (group === undefined || group.strategy === 'one-for-one') return
+    const { kinds } = this.#core
+    const position = kinds.indexOf(cell.kind)
+    for (const [index, { definition, supervision }] of kinds.entries()) {
+      if (index === position || supervision.group?.name !== group.name) continue
+      if (group.strategy === 'rest-for-one' && index < position) continue
+      const { storedAs: type } = definition
+      deliver(this.#core, { type, key: cell.key, command: event.type, lane: 0, input: event, detail: { isEvent: true, from: cell.address } })
+    }
+  }
+
+  /** Changes what is known of an actor, in memory and in the open batch. */
+  #note(cell: Cell, known: Pick<Fault, 'failures' | 'held'> | undefined): void {
+    const { kind, key } = cell
+    const { storedAs: type } = kind.definition
+    const address = addressOf(type, key)
+    const fault: Fault | undefined = known === undefined ? undefined : { type, key, ...known }
+    this.#remember(address)
+    this.#set(address, fault)
+    // Without a limit there is nothing that a later life would have to know.
+    if (fault !== undefined && fault.held === undefined && (kind.supervision.maxRestarts === Infinity || !kind.isDurable)) return
+    const row: FaultChanged = { type, key, detail: fault === undefined ? undefined : encodeFault(fault) }
+    this.#core.batch.faultRows.set(address, row)
+    if (this.#faults.size >= this.#sweepAt) this.sweep()
+  }
+
+  #remember(address: string): void {
+    const { faultsBefore } = this.#core.batch
+    if (!faultsBefore.has(address)) faultsBefore.set(address, this.#faults.get(address))
+  }
+
+  #set(address: string, fault: Fault | undefined): void {
+    if (this.#faults.get(address)?.held !== undefined) this.#held -= 1
+    if (fault === undefined) this.#faults.delete(address)
+    else this.#faults.set(address, fault)
+    if (fault?.held !== undefined) this.#held += 1
+  }
+
+  #matching({ type, key }: HoldFilter): (Fault & { readonly held: Held })[] {
+    const matching: (Fault & { readonly held: Held })[] = []
+    for (const fault of this.#faults.values()) {
+      const { held } = fault
+      if (held === undefined || (type !== undefined && fault.type !== type) || (key !== undefined && fault.key !== key)) continue
+      matching.push({ ...fault, held })
+    }
+    return matching
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Whether the files that a shard writes are still the ones that can be found under their names.
+ *
+ * A process goes on writing into a file that was deleted or replaced, and so does SQLite: its commits succeed and are on no
+ * path any more. Looking costs about 1 µs for each file, so it is done after every commit.
+ */
+import { statSync } from 'node:fs'
+import { StoreUnavailable } from '../errors.ts'
+import { codeOf } from './fault.ts'
+
+/** What tells a file from another that takes its name: inode and device. */
+export interface FileIdentity {
+  readonly ino: number
+  readonly dev: number
+}
+
+/** Reads the identity of the file that has this name now. Throws `StoreUnavailable` with the fault `missing` if there is none. */
+export function identify(file: string): FileIdentity {
+  const { ino, dev } = look(file) ?? raiseMissing(file, 'it is not there any more')
+  return { ino, dev }
+}
+
+/**
+ * The database file of a shard and its write-ahead log. While a connection is open, nobody makes the log anew: it is removed
+ * when the last connection closes, and only then.
+ */
+export class OpenFiles {
+  readonly #file: string
+  readonly #wal: string
+  readonly #fileIdentity: FileIdentity
+  readonly #walIdentity: FileIdentity
+
+  /**
+   * Call it when something has been written through the connection, so that the log is there. `identity` is that of the
+   * database file, read before the connection was made. Throws like `require`.
+   */
+  constructor(file: string, identity: FileIdentity) {
+    this.#file = file
+    this.#wal = `${file}-wal`
+    this.#fileIdentity = identity
+    this.#walIdentity = identify(this.#wal)
+    this.require()
+  }
+
+  /** Throws `StoreUnavailable` with the fault `missing`, naming the file, unless both are where they were. */
+  require(): void {
+    requireSame(this.#file, this.#fileIdentity)
+    requireSame(this.#wal, this.#walIdentity)
+  }
+}
+
+const options = { throwIfNoEntry: false, bigint: false } as const
+
+function requireSame(file: string, identity: FileIdentity): void {
+  const found = look(file)
+  if (found === undefined) raiseMissing(file, 'it was deleted or moved while it was open')
+  else if (found.ino !== identity.ino || found.dev !== identity.dev) raiseMissing(file, 'it was replaced by another while it was open')
+}
+
+/** A file that cannot be looked at counts as missing too: nobody could find there what was committed. */
+function look(file: string): FileIdentity | undefined {
+  try {
+    return statSync(file, options)
+  } catch (error) {
+    return raiseMissing(file, `it cannot be looked at (${codeOf(error)})`, error)
+  }
+}
+
+function raiseMissing(file: string, detail: string, cause?: unknown): never {
+  throw new StoreUnavailable('missing', `${file}: ${detail}`, cause === undefined ? {} : { cause })
+}
