@@ -8,27 +8,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import type { TestContext } from 'vitest'
 import type { Summary, Told } from '../coordinator/summary.ts'
 
 const program = fileURLToPath(new URL('../coordinator/demo.ts', import.meta.url))
 
-const cleanUp: (() => void)[] = []
-afterEach(() => {
-  for (const undo of cleanUp.splice(0)) undo()
-})
+type Cleaning = Pick<TestContext, 'onTestFinished'>
 
-describe('totals', () => {
-  test('are the same after kills with -9 at random moments as without', { timeout: 120_000 }, async () => {
-    const args = ['--rounds', '250', '--shards', '2', '--json', '--replay-only']
-    const undisturbed = await finished(start([...args, '--data', directory()]))
-    expect(undisturbed.code).toBe(0)
-
-    const data = directory()
+describe.concurrent('totals', () => {
+  test('are the same after kills with -9 at random moments as without', { timeout: 120_000 }, async (context) => {
+    const args = ['--rounds', '150', '--shards', '2', '--json', '--replay-only']
+    const beside = finished(start(context, [...args, '--data', directory(context)]))
+    const data = directory(context)
     const kills: number[] = []
     let last: Finished | undefined
     while (last?.code !== 0) {
-      const demo = start([...args, '--data', data])
+      const demo = start(context, [...args, '--data', data])
       if (kills.length < 8) {
         const afterMs = 100 + Math.random() * 900
         kills.push(Math.round(afterMs))
@@ -38,22 +34,26 @@ describe('totals', () => {
       last = await finished(demo)
       expect([0, null], `${last.stderr}\nkilled after ${kills.join(', ')} ms`).toContain(last.code)
     }
+    const undisturbed = await beside
+    expect(undisturbed.code).toBe(0)
     expect(totalsOf(last), `killed after ${kills.join(', ')} ms`).toEqual(totalsOf(undisturbed))
   })
 
-  test('of twice the rounds are the same in two runs as in one', { timeout: 60_000 }, async () => {
-    const [data, atOnce] = [directory(), directory()]
-    expect((await finished(start(['--rounds', '3', '--replay-only', '--data', data]))).code).toBe(0)
-    const inTwo = await finished(start(['--rounds', '6', '--replay-only', '--json', '--data', data]))
-    const inOne = await finished(start(['--rounds', '6', '--replay-only', '--json', '--data', atOnce]))
+  test('of twice the rounds are the same in two runs as in one', { timeout: 60_000 }, async (context) => {
+    const [data, atOnce] = [directory(context), directory(context)]
+    expect((await finished(start(context, ['--rounds', '3', '--replay-only', '--data', data]))).code).toBe(0)
+    const [inTwo, inOne] = await Promise.all(
+      [data, atOnce].map(async (path) => await finished(start(context, ['--rounds', '6', '--replay-only', '--json', '--data', path]))),
+    )
+    if (inTwo === undefined || inOne === undefined) throw new Error('There are two.')
     expect(totalsOf(inTwo)).toEqual(totalsOf(inOne))
   })
 })
 
-describe('the demo', () => {
-  test('says in words what it did, and started again that it is done', { timeout: 30_000 }, async () => {
-    const data = directory()
-    const first = await finished(start(['--rounds', '2', '--data', data]))
+describe.concurrent('the demo', () => {
+  test('says in words what it did, and started again that it is done', { timeout: 30_000 }, async (context) => {
+    const data = directory(context)
+    const first = await finished(start(context, ['--rounds', '2', '--data', data]))
     expect(first).toMatchObject({ code: 0, stderr: '' })
     for (const words of [
       'Replayed 2 rounds',
@@ -65,39 +65,40 @@ describe('the demo', () => {
       data,
     ])
       expect(first.stdout).toContain(words)
-    const again = await finished(start(['--rounds', '2', '--data', data]))
+    const again = await finished(start(context, ['--rounds', '2', '--data', data]))
     expect(again).toMatchObject({ code: 0, stderr: '' })
     expect(again.stdout).toContain('All 2 rounds are on disk already')
     expect(again.stdout).toContain('Scene 2')
   })
 
-  test('ends politely on Ctrl-C, with exit code 130, and goes on from there', { timeout: 60_000 }, async () => {
-    const data = directory()
-    const demo = start(['--rounds', '100000', '--data', data])
+  test('ends politely on Ctrl-C, with exit code 130, and goes on from there', { timeout: 60_000 }, async (context) => {
+    const data = directory(context)
+    const demo = start(context, ['--rounds', '100000', '--data', data])
     await output(demo, 'Replaying')
     demo.kill('SIGINT')
     const { code, stdout, stderr } = await finished(demo)
     expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
     const rounds = /Stopped after ([\d,]+) round/.exec(stdout)?.[1]?.replaceAll(',', '')
     expect(rounds, stdout).toBeDefined()
-    const next = await finished(start(['--rounds', `${Number(rounds) + 1}`, '--replay-only', '--json', '--data', data]))
+    const next = await finished(start(context, ['--rounds', `${Number(rounds) + 1}`, '--replay-only', '--json', '--data', data]))
     expect(totalsOf(next)).toMatchObject({ rounds: Number(rounds) + 1 })
   })
 
   test(
     'K22 killed with -9 in the middle of its scene goes on with it, and every message has its one answer',
     { timeout: 60_000 },
-    async () => {
-      const data = directory()
+    async (context) => {
+      const data = directory(context)
       const kills: number[] = []
       let last: Finished | undefined
       while (last?.code !== 0) {
-        const demo = start(['--rounds', '1', '--json', '--data', data])
+        const demo = start(context, ['--rounds', '1', '--json', '--data', data])
         if (kills.length < 4) await errors(demo, 'of a provider session')
         // Read from the start: what a process leaves unread when it exits is lost.
         const ended = finished(demo)
         if (kills.length < 4) {
-          const afterMs = 50 + Math.random() * 1_200
+          // All of them together take less time than the scene.
+          const afterMs = 50 + Math.random() * 600
           kills.push(Math.round(afterMs))
           await Promise.race([delay(afterMs), ended])
           demo.kill('SIGKILL')
@@ -111,35 +112,39 @@ describe('the demo', () => {
     },
   )
 
-  test('ends politely on Ctrl-C in the middle of its scene, and goes on with it', { timeout: 60_000 }, async () => {
-    const data = directory()
-    const demo = start(['--rounds', '1', '--data', data])
+  test('ends politely on Ctrl-C in the middle of its scene, and goes on with it', { timeout: 60_000 }, async (context) => {
+    const data = directory(context)
+    const demo = start(context, ['--rounds', '1', '--data', data])
     await output(demo, 'Scene 1')
     await delay(600)
     demo.kill('SIGINT')
     const { code, stdout, stderr } = await finished(demo)
     expect({ code, stderr }, stdout).toEqual({ code: 130, stderr: '' })
     expect(stdout).toContain('Stopped in the middle of the scene')
-    const next = await finished(start(['--rounds', '1', '--data', data]))
+    const next = await finished(start(context, ['--rounds', '1', '--data', data]))
     expect(next, next.stdout).toMatchObject({ code: 0, stderr: '' })
     expect(next.stdout).toContain('Going on with scene 1')
   })
 
-  test('refuses a directory that another process has open: one line with its process id, exit code 1', { timeout: 30_000 }, async () => {
-    const data = directory()
-    const first = start(['--rounds', '100000', '--data', data])
-    await output(first, 'Replaying')
-    const second = await finished(start(['--data', data]))
-    expect(second).toMatchObject({ code: 1, stdout: '' })
-    expect(second.stderr).toMatch(/^demo: .+\n$/)
-    expect(second.stderr).toContain(String(first.pid))
-  })
+  test(
+    'refuses a directory that another process has open: one line with its process id, exit code 1',
+    { timeout: 30_000 },
+    async (context) => {
+      const data = directory(context)
+      const first = start(context, ['--rounds', '100000', '--data', data])
+      await output(first, 'Replaying')
+      const second = await finished(start(context, ['--data', data]))
+      expect(second).toMatchObject({ code: 1, stdout: '' })
+      expect(second.stderr).toMatch(/^demo: .+\n$/)
+      expect(second.stderr).toContain(String(first.pid))
+    },
+  )
 
-  test.each(['--round 2', '--rounds many', '--rounds 0', '--rounds', 'surplus'])(
+  test.for(['--round 2', '--rounds many', '--rounds 0', '--rounds', 'surplus'])(
     'answers the options "%s" with one line and exit code 2',
     { timeout: 30_000 },
-    async (options) => {
-      const { code, stdout, stderr } = await finished(start(['--data', directory(), ...options.split(' ')]))
+    async (options, context) => {
+      const { code, stdout, stderr } = await finished(start(context, ['--data', directory(context), ...options.split(' ')]))
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
       expect(stderr).toMatch(/^demo: .+ See --help\.\n$/)
     },
@@ -153,16 +158,16 @@ interface Finished {
 }
 
 /** A directory that goes when the test is over. */
-function directory(): string {
+function directory({ onTestFinished }: Cleaning): string {
   const path = mkdtempSync(join(tmpdir(), 'bailiwick-demo-'))
-  cleanUp.push(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }))
+  onTestFinished(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }))
   return path
 }
 
 /** Starts the demo; it does not outlive the test. */
-function start(args: readonly string[]): ChildProcess {
+function start({ onTestFinished }: Cleaning, args: readonly string[]): ChildProcess {
   const demo = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  cleanUp.unshift(() => demo.kill('SIGKILL'))
+  onTestFinished(() => void demo.kill('SIGKILL'))
   return demo
 }
 

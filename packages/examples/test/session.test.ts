@@ -89,7 +89,8 @@ function begunAfter({ seen, calledAt }: Sent): number {
 describe('a session', () => {
   test('K01, K02 a review comment steals it, the task goes on with the step in hand, and the provider is the same process', async () => {
     const { system, ref, implement, respond, replies } = await stage()
-    const task = implement()
+    // Slow enough that also on a busy machine its second step is not over before the comment arrives.
+    const task = implement({ chunkMs: 20 })
     await task.streaming(2)
     const comment = respond()
     const [done, reply] = [await workOf(task), await workOf(comment)]

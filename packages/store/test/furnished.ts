@@ -34,7 +34,9 @@ export const furniture: Batch = batch({
 export function furnish(directory: string): { readonly owned: OwnedDirectory; readonly shards: readonly ImmediateShardStore[] } {
   const owned = open(directory)
   const shards = [0, 1].map((index) => owned.open(index))
-  onTestFinished(() => shards.forEach((shard) => shard.close()))
+  onTestFinished(() => {
+    for (const shard of shards) shard.close()
+  })
   shards[0]?.commit(furniture)
   shards[1]?.commit(
     batch({

@@ -1,10 +1,12 @@
 /** Looking at a directory from outside shows what is there and changes nothing, whoever has it open. */
-import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
+import { actorList, effectList, faultList, inboxList, letterList, messageList, timerList } from '../src/sqlite/reader-sql.ts'
 import { openReader } from '../src/sqlite/reader.ts'
-import { closedStore, contentOf, furnish, killedStore, startProgram } from './furnished.ts'
+import { migrate, shardSchema } from '../src/sqlite/schema.ts'
+import { closedStore, contentOf, furnish, killedStore, overwrite, startProgram } from './furnished.ts'
 import { bytesOf, open, startOwner, temporaryDirectory } from './place.ts'
 import { account, batch, refusal } from './rows.ts'
 
@@ -14,8 +16,15 @@ function everything(directory: string): Record<string, unknown> {
   const { isOwned: _isOwned, ...owner } = reader.owner()
   const shards = reader.shards().map(({ file: _file, bytes: _bytes, walBytes: _walBytes, freeBytes: _freeBytes, ...shard }) => shard)
   const answers = {
-    ...{ owner, shards, actors: reader.actors(), actor: reader.actor('account', '1'), inbox: reader.inbox(), timers: reader.timers() },
-    ...{ promises: reader.promises(), deadLetters: reader.deadLetters(), faults: reader.faults() },
+    owner,
+    shards,
+    actors: reader.actors(),
+    actor: reader.actor('account', '1'),
+    inbox: reader.inbox(),
+    timers: reader.timers(),
+    promises: reader.promises(),
+    deadLetters: reader.deadLetters(),
+    faults: reader.faults(),
     verify: reader.verify().filter((finding) => finding.level !== 'note'),
   }
   reader.close()
@@ -113,9 +122,8 @@ describe('lists over several shards', () => {
       [1, 'account', '7'],
       [0, 'order', '1'],
     ])
-    expect(actors[0]).toEqual({
-      ...{ shard: 0, type: 'account', key: '1', revision: 1, version: 1, bytes: 13, waiting: 2, timers: 1, turns: 1, fault: undefined },
-    })
+    const name = { shard: 0, type: 'account', key: '1' }
+    expect(actors[0]).toEqual({ ...name, revision: 1, version: 1, bytes: 13, waiting: 2, timers: 1, turns: 1, fault: undefined })
   })
 
   test('one actor comes with everything that is stored of it', () => {
@@ -135,9 +143,17 @@ describe('lists over several shards', () => {
 
   test('the others come in the order that they promise', () => {
     const reader = lists()
-    expect(reader.inbox().map((row) => [row.shard, row.at])).toEqual([[0, 500], [1, 600], [0, 700], [0, 800]]) // oxfmt-ignore
+    expect(reader.inbox().map((row) => [row.shard, row.at])).toEqual([
+      [0, 500],
+      [1, 600],
+      [0, 700],
+      [0, 800],
+    ])
     expect(reader.timers().map((row) => row.name)).toEqual(['soon', 'mid', 'late', 'never'])
-    expect(reader.deadLetters().map((row) => [row.shard, row.at, row.revision])).toEqual([[1, 700, undefined], [0, 600, undefined]]) // oxfmt-ignore
+    expect(reader.deadLetters().map((row) => [row.shard, row.at, row.revision])).toEqual([
+      [1, 700, undefined],
+      [0, 600, undefined],
+    ])
     expect(reader.promises().map((row) => [row.kind, row.shard, row.sequence])).toEqual([
       ['effect', 0, 8],
       ['effect', 0, 9],
@@ -149,10 +165,19 @@ describe('lists over several shards', () => {
   test.each([
     [{ type: 'order' }, { actors: ['1'], inbox: [2], timers: ['never'], promises: [9], deadLetters: [] }],
     [{ key: '7' }, { actors: ['7'], inbox: [1], timers: ['mid'], promises: [2], deadLetters: [3] }],
-    [{ type: 'account', key: '1' }, { actors: ['1'], inbox: [1, 3], timers: ['late'], promises: [8], deadLetters: [10] }],
-    [{ type: 'order', key: '7' }, { actors: [], inbox: [], timers: [], promises: [], deadLetters: [] }],
+    [
+      { type: 'account', key: '1' },
+      { actors: ['1'], inbox: [1, 3], timers: ['late'], promises: [8], deadLetters: [10] },
+    ],
+    [
+      { type: 'order', key: '7' },
+      { actors: [], inbox: [], timers: [], promises: [], deadLetters: [] },
+    ],
     [{ limit: 2 }, { actors: ['1', '2'], inbox: [1, 1], timers: ['soon', 'mid'], promises: [8, 9], deadLetters: [3, 10] }],
-    [{ type: 'account', limit: 1 }, { actors: ['1'], inbox: [1], timers: ['soon'], promises: [8], deadLetters: [3] }],
+    [
+      { type: 'account', limit: 1 },
+      { actors: ['1'], inbox: [1], timers: ['soon'], promises: [8], deadLetters: [3] },
+    ],
   ])('%o lets through what matches all of it', (filter, expected) => {
     const reader = lists()
     expect({
@@ -191,14 +216,54 @@ describe('lists over several shards', () => {
   })
 })
 
+describe('the plan of each list', () => {
+  const db = new Sqlite(':memory:')
+  db.transaction(() => migrate(db, 'memory', shardSchema)).immediate()
+
+  function planOf(sql: string): string[] {
+    const values = (sql.match(/\?/g) ?? []).map(() => 0)
+    const rows = db.prepare<unknown[], { readonly detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...values)
+    return rows.map((row) => row.detail)
+  }
+
+  const [none, type, key, both] = [
+    { type: false, key: false },
+    { type: true, key: false },
+    { type: false, key: true },
+    { type: true, key: true },
+  ]
+
+  test.each([
+    ['all actors', actorList(none, 2), 'SCAN actor USING INDEX sqlite_autoindex_actor_1'],
+    ['the actors of a type', actorList(type, 2), 'SEARCH actor USING INDEX sqlite_autoindex_actor_1 (type=?)'],
+    ['actors by their key', actorList(key, 2), 'SEARCH actor USING INDEX sqlite_autoindex_actor_1 (type=? AND key=?)'],
+    ['the types of actors', actorList(key, 2), 'SEARCH actor USING COVERING INDEX sqlite_autoindex_actor_1 (type>?)'],
+    ['an actor', actorList(both, 2), 'SEARCH actor USING INDEX sqlite_autoindex_actor_1 (type=? AND key=?)'],
+    ['its fault', actorList(both, 2), 'SEARCH fault USING PRIMARY KEY (type=? AND key=?)'],
+    ['its timers', actorList(both, 2), 'SEARCH timer USING PRIMARY KEY (actor=?)'],
+    ['the earliest timers', timerList(none), 'SCAN timer USING INDEX timer_due'],
+    ['the timers of an actor', timerList(both), 'SEARCH timer USING PRIMARY KEY (actor=?)'],
+    ['commands, the oldest first', inboxList(none), 'SCAN inbox'],
+    ['effects, the oldest first', effectList(type), 'SCAN effect'],
+    ['dead letters, the latest first', letterList(type, 2), 'SCAN dead_letter'],
+    ['messages by peer', messageList, 'SCAN outbox'],
+    ['the faults of a type', faultList(type, 2) ?? '', 'SEARCH fault USING PRIMARY KEY (type=?)'],
+  ])('%s: from the index, or along the rows as far as the limit', (name, sql, step) => {
+    expect(planOf(sql)).toContain(step)
+    // What belongs to one actor, or to the actors with one key, is little enough to be sorted.
+    const isFew = name === 'the timers of an actor' || sql.includes('kind')
+    if (!isFew) expect(planOf(sql).filter((other) => other.includes('TEMP B-TREE'))).toEqual([])
+  })
+})
+
 describe('what cannot be looked at', () => {
   test('is named: a directory that is not there, not ours, or from the future', () => {
     const root = temporaryDirectory()
     expect(refusal(() => openReader(join(root, 'none')))).toMatchObject({ code: 'DIRECTORY_MISSING' })
     mkdirSync(join(root, 'empty'))
     expect(refusal(() => openReader(join(root, 'empty')))).toMatchObject({ code: 'DIRECTORY_MISSING' })
-    writeFileSync(join(root, 'thesis.txt'), 'precious')
-    expect(refusal(() => openReader(root))).toMatchObject({ code: 'DIRECTORY_NOT_OURS', found: 'thesis.txt' })
+    writeFileSync(join(root, 'empty', 'thesis.txt'), 'precious')
+    expect(refusal(() => openReader(join(root, 'empty')))).toMatchObject({ code: 'DIRECTORY_NOT_OURS', found: 'thesis.txt' })
     const directory = closedStore()
     const raw = new Sqlite(join(directory, 'owner.db'))
     raw.pragma('user_version = 99')
@@ -217,6 +282,13 @@ describe('what cannot be looked at', () => {
     expect(refusal(() => reader.shards())).toMatchObject({ code: 'STORE_DAMAGED', file: join(directory, 'shard-1.db') })
   })
 
+  test('a WAL whose beginning is overwritten is damage, not an older state', () => {
+    const directory = killedStore()
+    const file = join(directory, 'shard-0.db-wal')
+    overwrite(file, 0, Buffer.from('garbage!'))
+    expect(refusal(() => openReader(directory).actors())).toMatchObject({ code: 'STORE_DAMAGED', file })
+  })
+
   test('an owner.db that is damaged is damage', () => {
     const directory = closedStore()
     writeFileSync(join(directory, 'owner.db'), 'not a database '.repeat(2_000))
@@ -232,8 +304,6 @@ describe('without the right to write', () => {
   function protect(directory: string): void {
     for (const name of readdirSync(directory)) chmodSync(join(directory, name), 0o444)
     chmodSync(directory, 0o555)
-    // So that whoever runs the tests can remove it.
-    if (asNobody.uid === undefined) chownSync(directory, statSync(directory).uid, statSync(directory).gid)
   }
 
   test('a closed directory is read, and nobody can own it', async () => {
@@ -248,6 +318,7 @@ describe('without the right to write', () => {
 
   test('a killed owner’s WAL is read where its shared memory is still there', async () => {
     const directory = killedStore()
+    chmodSync(dirname(directory), 0o755)
     protect(directory)
     const seen = await startProgram('look', [directory], asNobody).line()
     expect(seen).toMatchObject({ epoch: 1, actors: ['1', '2', '7', '1'], findings: [] })
@@ -258,6 +329,7 @@ describe('without the right to write', () => {
   test('a WAL without its shared memory is refused by name, not passed over', async () => {
     const directory = killedStore()
     for (const name of readdirSync(directory)) if (name.endsWith('-shm')) rmSync(join(directory, name))
+    chmodSync(dirname(directory), 0o755)
     protect(directory)
     const seen = await startProgram('look', [directory], asNobody).line()
     expect(seen).toMatchObject({ code: 'STORE_UNAVAILABLE', fault: 'read-only' })
@@ -274,6 +346,13 @@ describe('without the right to write', () => {
     const seen = await startProgram('look', [directory], asNobody).line()
     expect(seen).toMatchObject({ epoch: 1, actors: ['1', '2', '7', '1'], findings: [] })
     chmodSync(directory, 0o755)
-    cpSync(directory, join(root, 'copy'), { recursive: true })
+  })
+
+  test('a directory that may not even be read is refused by name', async () => {
+    const directory = killedStore()
+    chmodSync(dirname(directory), 0o700)
+    const seen = await startProgram('look', [directory], asNobody).line()
+    if (asNobody.uid === undefined) expect(seen).toMatchObject({ epoch: 1 })
+    else expect(seen).toMatchObject({ code: 'STORE_UNAVAILABLE', fault: 'other' })
   })
 })

@@ -3,8 +3,8 @@ import type { OpenSystemOptions, System } from '@bailiwick/kernel'
 import { Gauge, nodeSeams, openSystemOn } from '@bailiwick/kernel/seams'
 import type { Clock, ShardThread, ThreadPlan, Transport } from '@bailiwick/kernel/seams'
 import { createMemoryDisk, openMemoryDirectory } from '@bailiwick/store'
-import { VirtualClock } from '@bailiwick/testkit'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { VirtualClock } from '../src/index.ts'
 import { codeOf } from './code-of.ts'
 import { counter } from './fixtures.ts'
 
@@ -16,7 +16,7 @@ class FakeThread implements ShardThread {
   readonly plan: ThreadPlan
   readonly transports: readonly Transport[]
   readonly gauges: readonly Float64Array[]
-  readonly #ready = Promise.withResolvers<void>()
+  readonly #ready = Promise.withResolvers<undefined>()
   readonly #ended = Promise.withResolvers<Awaited<ShardThread['ended']>>()
   readonly ready: Promise<void> = this.#ready.promise
   readonly ended: ShardThread['ended'] = this.#ended.promise
@@ -39,7 +39,7 @@ class FakeThread implements ShardThread {
   }
 
   start(): void {
-    this.#ready.resolve()
+    this.#ready.resolve(undefined)
   }
 
   refuse(reason: string): void {
@@ -196,7 +196,7 @@ describe('G11 nothing restarts in a tight loop', () => {
 
   test('G11 the next thread is not started before the last one has ended', async () => {
     const { clock, latest, system, threads } = await openScene({ ...QUICK, hangMs: 1_000 })
-    const ending = Promise.withResolvers<void>()
+    const ending = Promise.withResolvers<undefined>()
     latest().isBeating = false
     latest().terminate = () => ending.promise
     const asked = codeOf(system.actor(counter, 'a').ask.add({ n: 1 }))
@@ -204,7 +204,7 @@ describe('G11 nothing restarts in a tight loop', () => {
     // Callers are told at once, although the thread does not end.
     expect(await asked).toBe('SHARD_CRASHED')
     expect(threads).toHaveLength(1)
-    ending.resolve()
+    ending.resolve(undefined)
     await clock.advance(10)
     expect(threads).toHaveLength(2)
   })

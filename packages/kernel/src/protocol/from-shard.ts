@@ -1,7 +1,7 @@
 /** What a shard answers: tagged tuples, many in one JSON text, always after the commit that they depend on. */
 import type { EncodedError } from '../errors.ts'
 import type { SnapshotView } from '../hosting/host.ts'
-import type { ShardTapEvent } from './tap.ts'
+import type { EncodedTapEvent } from './tap.ts'
 
 /** Tags of the tuples. */
 export const FromShard = {
@@ -34,13 +34,11 @@ export type PostMessage = readonly [tag: typeof FromShard.post, to: number, text
 /** How far a turn has come; nothing is settled by it. */
 export type ProgressMessage = readonly [tag: typeof FromShard.progress, call: number, value: unknown]
 
-/** What happened, for whoever reads the tap; at a wall time. */
-export type TapMessage = readonly [tag: typeof FromShard.tap, at: number, events: readonly ShardTapEvent[]]
+/** What happened, for whoever reads the tap; at a wall time. `life` is what ids of this life of the shard begin with. */
+export type TapMessage = readonly [tag: typeof FromShard.tap, at: number, events: readonly EncodedTapEvent[], life: string]
 
 /** How a shard is. `degraded` tries again by itself; `stopped` needs the system to be opened again; `reopened` has lost what callers it had. */
-export type ShardState =
-  | { readonly kind: 'ready' | 'reopened' }
-  | { readonly kind: 'degraded' | 'stopped'; readonly error: EncodedError }
+export type ShardState = { readonly kind: 'ready' | 'reopened' } | { readonly kind: 'degraded' | 'stopped'; readonly error: EncodedError }
 
 /** A shard's state, said whenever it changes. */
 export type StateMessage = readonly [tag: typeof FromShard.state, none: 0, state: ShardState]
@@ -49,7 +47,16 @@ export type StateMessage = readonly [tag: typeof FromShard.state, none: 0, state
 export type ReportMessage = readonly [tag: typeof FromShard.report, none: 0, error: EncodedError]
 
 /** Everything that a shard can answer. */
-export type FromShardMessage = TapMessage | StateMessage | ReportMessage | ProgressMessage | ValueMessage | ErrorMessage | ChangeMessage | JoinedMessage | PostMessage
+export type FromShardMessage =
+  | TapMessage
+  | StateMessage
+  | ReportMessage
+  | ProgressMessage
+  | ValueMessage
+  | ErrorMessage
+  | ChangeMessage
+  | JoinedMessage
+  | PostMessage
 
 /** Many answers as one text. */
 export function encodeFromShard(messages: readonly FromShardMessage[]): string {

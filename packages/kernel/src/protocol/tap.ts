@@ -5,7 +5,8 @@
  * batch would have done is not told. It never holds inputs, replies, frames or snapshots: they may be secret, and whoever
  * watches can read them where they are. A later version adds kinds and fields; readers skip what they do not know.
  */
-import type { Priority } from '../shard/lanes.ts'
+import { PRIORITIES } from '../shard/lanes.ts'
+import type { Lane, Priority } from '../shard/lanes.ts'
 
 /** Version of the event stream. */
 export const TAP_VERSION = 1
@@ -217,3 +218,31 @@ export type TapEvent = TapFrame & ShardTapEvent
 
 /** Name of a kind of event. */
 export type TapKind = ShardTapEvent['kind']
+
+/**
+ * The event that is by far the most frequent, as it crosses the thread: an ask of a caller from outside that was handled with
+ * the outcome `ok`. Its number stands for its id.
+ */
+export type ShortHandled = readonly [number: number, actor: string, command: string, lane: Lane, waitedMs: number, revision: number]
+
+/** An event as it crosses the thread. */
+export type EncodedTapEvent = ShardTapEvent | ShortHandled
+
+/** The events as readers get them. `life` is what the ids of this life of the shard begin with. */
+export function expandTapEvents(life: string, events: readonly EncodedTapEvent[]): readonly ShardTapEvent[] {
+  return events.map((event) => (isShort(event) ? expand(life, event) : event))
+}
+
+/** The id of a command's handling, from its number in this life of the shard. */
+export function handlingId(life: string, number: number): string {
+  return `${life}-${number.toString(36)}`
+}
+
+function isShort(event: EncodedTapEvent): event is ShortHandled {
+  return Array.isArray(event)
+}
+
+function expand(life: string, [number, actor, command, lane, waitedMs, revision]: ShortHandled): CommandHandled {
+  const id = handlingId(life, number)
+  return { kind: 'command.handled', actor, command, id, call: 'ask', lane: PRIORITIES[lane], outcome: 'ok', waitedMs, revision }
+}

@@ -34,5 +34,6 @@ export type {
 // Parts with a specification of their own
 export { Mailbox } from '../shard/mailbox.ts'
 export type { MailboxBounds } from '../shard/mailbox.ts'
+export { Gauge } from '../shard/gauges.ts'
 export { LANES } from '../shard/lanes.ts'
 export type { Lane } from '../shard/lanes.ts'

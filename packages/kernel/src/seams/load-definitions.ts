@@ -33,7 +33,10 @@ const EFFECTS: Kind<EffectDefinition> = {
 export type LoadListener = (module: LoadedModule) => void
 
 /** Imports one module after the other and takes the actors from its exports. Throws `DefinitionNotLoaded`, naming type and module. */
-export async function loadDefinitions(references: readonly DefinitionReference[], onLoad: LoadListener): Promise<readonly ActorDefinition[]> {
+export async function loadDefinitions(
+  references: readonly DefinitionReference[],
+  onLoad: LoadListener,
+): Promise<readonly ActorDefinition[]> {
   return await loadEach(ACTORS, references, onLoad)
 }
 
@@ -47,7 +50,11 @@ export async function findActor(type: string, module: string): Promise<ActorDefi
   return await find(ACTORS, type, module)
 }
 
-async function loadEach<T extends object>(kind: Kind<T>, references: readonly DefinitionReference[], onLoad: LoadListener): Promise<readonly T[]> {
+async function loadEach<T extends object>(
+  kind: Kind<T>,
+  references: readonly DefinitionReference[],
+  onLoad: LoadListener,
+): Promise<readonly T[]> {
   const loaded: T[] = []
   for (const reference of references) {
     onLoad({ type: reference.type, module: reference.module })

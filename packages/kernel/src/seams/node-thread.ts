@@ -75,12 +75,12 @@ class NodeThread implements ShardThread {
     this.transports = transports
     this.gauges = gauges
     this.ended = this.#untilEnd()
-    const ready = Promise.withResolvers<void>()
+    const ready = Promise.withResolvers<undefined>()
     worker.on('message', (message: unknown) => {
       // Code of an actor can post to this port too.
       if (!isThreadMessage(message)) return
       this.#loading = message.tag === 'loading' ? message.module : undefined
-      if (message.tag === 'ready') ready.resolve()
+      if (message.tag === 'ready') ready.resolve(undefined)
       if (message.tag === 'failed') ready.reject(decodeError(message.error))
     })
     void this.ended.then((end) => ready.reject(this.#startFailure(end)))

@@ -241,9 +241,12 @@ export type EndSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGBREAK'
 
 /** Signals that this process gets. */
 export interface Signals {
-  /** Takes a signal over: it no longer ends the process by itself. Answers a function that gives it back. */
-  on(signal: EndSignal, listener: () => void): () => void
-  /** Whether anybody in the process listens for the signal. */
+  /**
+   * Takes a signal over: it no longer ends the process by itself. The listener hears whether the program itself listens for it
+   * too. Answers a function that gives it back, to be called once.
+   */
+  on(signal: EndSignal, listener: (isHeardByProgram: boolean) => void): () => void
+  /** Whether anybody in the process listens for the signal now. */
   isHeard(signal: EndSignal): boolean
   /** Sends the signal to this process. */
   raise(signal: EndSignal): void

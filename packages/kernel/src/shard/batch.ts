@@ -32,7 +32,7 @@ import type {
   TurnsKept,
 } from '@bailiwick/store'
 import type { FromShardMessage } from '../protocol/from-shard.ts'
-import type { ShardTapEvent } from '../protocol/tap.ts'
+import type { EncodedTapEvent } from '../protocol/tap.ts'
 import type { Interruption } from '../definition/turn-context.ts'
 import type { Awaiting, Cell, TurnNews, Waiting } from './cell.ts'
 import type { Detail, ChainLink } from './detail.ts'
@@ -222,7 +222,7 @@ export class OpenBatch implements Batch {
   /** Actors that were held back and go on. */
   readonly released: Cell[] = []
   /** What the tap is told once it is committed, and how much more there would have been. */
-  readonly taps: ShardTapEvent[] = []
+  readonly taps: EncodedTapEvent[] = []
   tapsLost = 0
   readonly #calls = new Map<number, CallChange>()
   /** It is to be committed even if nothing else calls for it. */

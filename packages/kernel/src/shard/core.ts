@@ -104,8 +104,8 @@ export class ShardCore {
   outboxSize = 0
   /** Whether anybody reads the tap. */
   isTapped = false
-  /** The command that is being handled, as the tap names it; and how many have been. */
-  handling: string | undefined = undefined
+  /** The command that is being handled, by its number; and how many have been. Counted only while somebody reads. */
+  handling: number | undefined = undefined
   handlings = 0
   /** Stored commands and settings of timers that have ended a thread: why, by sequence and by generation. */
   readonly poison: { readonly sequences: Map<number, string>; readonly generations: Map<number, string> } = {
@@ -176,6 +176,11 @@ export class ShardCore {
     cell.isHeld = this.supervisor.held > 0 && this.supervisor.heldOf(kind, key) !== undefined
     this.residents.add(cell, this.clock.elapsed())
     return cell
+  }
+
+  /** What the ids of this life begin with. */
+  get life(): string {
+    return `${this.index}-${this.store.epoch.toString(36)}`
   }
 
   /** Adds to a counter. */

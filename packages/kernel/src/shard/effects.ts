@@ -289,7 +289,14 @@ export class ShardEffects implements EffectsPart {
     if (!result.isLast) {
       const { isUnknown: _before, ...kept } = detail ?? {}
       const next: EffectDetail = result.isUnknown ? { ...kept, isUnknown: true } : kept
-      tap(core, { kind: 'effect.delayed', actor: addressOf(type, key), effect: name, idempotencyKey, attempt, error: tapErrorOf(result.error) })
+      tap(core, {
+        kind: 'effect.delayed',
+        actor: addressOf(type, key),
+        effect: name,
+        idempotencyKey,
+        attempt,
+        error: tapErrorOf(result.error),
+      })
       core.batch.effectsDelayed.push({
         sequence,
         dueAt: core.clock.wall() + backoffOf(retry.backoff, attempt, core.random()),
@@ -298,7 +305,14 @@ export class ShardEffects implements EffectsPart {
       return
     }
     core.batch.effectsSettled.push(sequence)
-    tap(core, { kind: 'effect.failed', actor: addressOf(type, key), effect: name, idempotencyKey, attempt, error: tapErrorOf(result.error) })
+    tap(core, {
+      kind: 'effect.failed',
+      actor: addressOf(type, key),
+      effect: name,
+      idempotencyKey,
+      attempt,
+      error: tapErrorOf(result.error),
+    })
     buryEffect(
       core,
       { name, idempotencyKey, type, key, label, input: JSON.parse(row.input), attempts: attempt, behalf: detail },

@@ -66,13 +66,18 @@ function takeAll(core: ShardCore, cell: Cell): readonly Waiting[] {
   return taken
 }
 
-function giveUp(core: ShardCore, cell: Cell, waiting: Waiting, error: Error): void {
+/** Keeps a message as a dead letter, or answers whoever waits for it, because it is not to be handled. */
+export function giveUp(core: ShardCore, cell: Cell, waiting: Waiting, error: Error): void {
   waiting.isWithdrawn = true
-  if (waiting.tag === 'tell') settleError(core, cell, waiting, error)
+  if (waiting.tag !== 'event') settleError(core, cell, waiting, error)
   else {
     const { input } = waiting
     const { storedAs: type } = cell.kind.definition
-    bury(core, { type, key: cell.key, command: typeOfEvent(input) ?? '', lane: waiting.lane, input, detail: { ...waiting.detail, isEvent: true } }, error)
+    bury(
+      core,
+      { type, key: cell.key, command: typeOfEvent(input) ?? '', lane: waiting.lane, input, detail: { ...waiting.detail, isEvent: true } },
+      error,
+    )
   }
   finish(core, waiting)
 }

@@ -32,10 +32,10 @@ export class Operators {
     const core = this.#core
     const act = async (): Promise<void> => {
       if (tag === ToShard.listLetters) {
-        this.#parts.send([[FromShard.value, call, await list(core, filter, limit)]])
+        this.#parts.send([[FromShard.value, call, await list(core, this.#stored(filter), limit)]])
         return
       }
-      const letters = await core.readSteady(() => core.store.deadLetters(filter, limit))
+      const letters = await core.readSteady(() => core.store.deadLetters(this.#stored(filter), limit))
       const count = tag === ToShard.replayLetters ? replay(core, letters) : discard(core, letters)
       core.batch.answers.push([FromShard.value, call, count])
       core.wake()
@@ -49,13 +49,13 @@ export class Operators {
     const { supervisor } = this.#parts
     switch (wish.kind) {
       case 'list':
-        this.#parts.send([[FromShard.value, call, supervisor.list(wish.filter, wish.limit).map((view) => this.#named(view))]])
+        this.#parts.send([[FromShard.value, call, supervisor.list(this.#stored(wish.filter), wish.limit).map((view) => this.#named(view))]])
         return
       case 'release':
-        core.batch.answers.push([FromShard.value, call, supervisor.release(wish.filter, wish.limit)])
+        core.batch.answers.push([FromShard.value, call, supervisor.release(this.#stored(wish.filter), wish.limit)])
         break
       case 'hold': {
-        const kind = core.kindOf(wish.type)
+        const kind = core.kinds.find(({ definition }) => definition.type === wish.type)
         const isHeld = kind !== undefined && supervisor.hold(core.cellOf(kind, wish.key), wish.reason)
         core.batch.answers.push([FromShard.value, call, isHeld])
       }
@@ -89,6 +89,12 @@ export class Operators {
   /** Answers a call with an error. */
   fail(call: number, error: unknown): void {
     this.#parts.send([[FromShard.error, call, encodeError(error)]])
+  }
+
+  /** A filter with the name under which a type is stored, for one that was renamed. */
+  #stored<Filter extends { readonly type?: string }>(filter: Filter): Filter {
+    const kind = this.#core.kinds.find(({ definition }) => definition.type === filter.type)
+    return kind === undefined ? filter : { ...filter, type: kind.definition.storedAs }
   }
 
   #named(view: HeldView): HeldView {

@@ -18,6 +18,8 @@ export interface TimersPart {
   forget(cell: Cell): void
   /** Takes ticks of an actor up again that has been activated. */
   revive(cell: Cell): void
+  /** Looks for the earliest timer again: ticks may have been forgotten. */
+  arm(): void
 }
 
 /** Commands for later. */
@@ -60,6 +62,8 @@ export interface TurnsPart {
   readonly running: number
   /** Whether none begins any more. */
   readonly isClosing: boolean
+  /** For how long a turn that runs has given no sign of life, in milliseconds; undefined for one that does not run. */
+  silentMs(turn: number): number | undefined
   /** Whether a stretch of running is known here and not over. */
   isLive(turn: number, epoch: number): boolean
   /** Ends a stretch by force: whatever it does from now on has no effect. */
@@ -127,7 +131,11 @@ export interface WatchesPart {
   /** Answers a watch of an actor that is held back: there is nothing to wait for. False if the message is no watch. */
   answerHeld(cell: Cell, parcel: Parcel): boolean
   /** An actor has come to its end, or is held back: tells those who watch it, as part of the open batch. */
-  halted(cell: Cell, reason: 'done' | 'failed' | 'quarantined' | 'stopped', error: { readonly code: string; readonly message: string } | null): void
+  halted(
+    cell: Cell,
+    reason: 'done' | 'failed' | 'quarantined' | 'stopped',
+    error: { readonly code: string; readonly message: string } | null,
+  ): void
 }
 
 /** All of them. */

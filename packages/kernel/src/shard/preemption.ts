@@ -53,7 +53,16 @@ export function intend(core: ShardCore, cell: Cell, record: TurnRecord, { mode, 
   saveTurn(core, cell, record)
   core.batch.preemptions += 1
   const { command, id: turn, attempt, epoch } = record
-  tap(core, { kind: 'turn.interrupted', actor: cell.address, command, turn, attempt, epoch, mode, ...(by.command === undefined ? {} : { by: by.command }) })
+  tap(core, {
+    kind: 'turn.interrupted',
+    actor: cell.address,
+    command,
+    turn,
+    attempt,
+    epoch,
+    mode,
+    ...(by.command === undefined ? {} : { by: by.command }),
+  })
   if (record.state === 'running') core.batch.interrupts.push({ id: record.id, epoch: record.epoch, interruption: { mode, by } })
   else if (cell.session !== undefined) cell.session.hasIntents = true
 }

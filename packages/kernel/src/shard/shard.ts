@@ -38,39 +38,27 @@ import { ShardEffects } from './effects.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
 import { takeOut } from './letters.ts'
-import { clearMailbox, viewStored } from './held.ts'
+import { clearMailbox, giveUp } from './held.ts'
 import { Links } from './links.ts'
 import { serveInternal } from './internals.ts'
-import { leaseOfTimer } from './lease.ts'
 import { staleLeaseOf } from './lease-fence.ts'
 import { LeaseQueue } from './lease-queue.ts'
 import { serveControl, withdrawControl } from './lease-service.ts'
 import { inherit, lookUpName, recordOf } from './natural.ts'
-import { callOfTimer } from './open-call.ts'
 import { Operators } from './operators.ts'
 import { ChildAsks } from './child-asks.ts'
 import { Overflow } from './overflow.ts'
 import { answerCaller, enqueue, plainError } from './parcels.ts'
 import { holderBelow, preempt, preemptOf, rankOf } from './preemption.ts'
 import { ProcessNotes } from './process-notes.ts'
+import { Reads } from './reads.ts'
 import { Schedule } from './schedule.ts'
-import {
-  finish,
-  serveCommand,
-  serveDuplicate,
-  serveEdit,
-  serveEvent,
-  serveRead,
-  serveRecorded,
-  serveReserved,
-  settleError,
-} from './service.ts'
+import { finish, serveCommand, serveDuplicate, serveEdit, serveEvent, serveRead, serveRecorded, serveReserved } from './service.ts'
 import { Supervisor } from './supervisor.ts'
 import { tap, tapErrorOf } from './tap.ts'
 import { ShardTimers } from './timers.ts'
 import { TurnRuns } from './turn-runs.ts'
 import { advance, serveTurn, wouldTake } from './turn-service.ts'
-import { viewOfLateResult, viewOfTurn } from './turn-view.ts'
 import { Watches } from './watches.ts'
 
 /** How many commands are served between two looks at the clock. */
@@ -146,6 +134,7 @@ export class Shard implements HostEvents<Cell> {
   readonly #processes: ProcessManager
   readonly #processNotes: ProcessNotes
   readonly #operators: Operators
+  readonly #reads: Reads
   readonly #isReopened: boolean
   readonly #onStopped: (error: Error) => void
   readonly #alarms = new Map<string, Timer>()
@@ -179,7 +168,7 @@ export class Shard implements HostEvents<Cell> {
       parts.report(error)
       this.#send([[FromShard.report, 0, encodeError(error)]])
     }
-    const seams = { ...parts, kinds, report, wake: () => this.#wake(), peek: (waiting: Waiting) => this.#peek(waiting) }
+    const seams = { ...parts, kinds, report, wake: () => this.#wake(), peek: (waiting: Waiting) => this.#reads.peek(waiting) }
     this.#core = new ShardCore(seams, (core) => {
       made = {
         timers: new ShardTimers(core),
@@ -216,6 +205,7 @@ export class Shard implements HostEvents<Cell> {
       newMarker: () => markerOf(this.#core),
       report: parts.report,
     })
+    this.#reads = new Reads(this.#core, (messages) => this.#send(messages))
     this.#operators = new Operators(this.#core, { send: (messages) => this.#send(messages), supervisor: made.supervisor })
     for (const { shard, sequence, generation, reason } of parts.poison) {
       if (shard !== parts.index) continue
@@ -543,8 +533,7 @@ export class Shard implements HostEvents<Cell> {
     const poison = core.poison.sequences.size === 0 ? undefined : core.poison.sequences.get(waiting.sequence)
     if (poison !== undefined) {
       core.batch.touch(cell)
-      settleError(core, cell, waiting, new ShardCrashed(poison))
-      finish(core, waiting)
+      giveUp(core, cell, waiting, new ShardCrashed(poison))
       return
     }
     if (waiting.tag === 'event') {
@@ -783,8 +772,8 @@ export class Shard implements HostEvents<Cell> {
     this.#parts.childAsks.settled(batch.childAnswers)
     this.#parts.supervisor.settled(batch.restarts, batch.released)
     for (const waiting of batch.toVolatile) enqueue(core, waiting)
-    for (const waiting of batch.timerReads) this.#readTimers(waiting)
-    for (const waiting of batch.turnReads) this.#readTurns(waiting)
+    for (const waiting of batch.timerReads) this.#reads.timers(waiting)
+    for (const waiting of batch.turnReads) this.#reads.turns(waiting)
     this.#takePosted()
     const commitMs = core.clock.elapsed() - startedAt
     if (batch.hasWrites) this.#measure(batch.commands, commitMs)
@@ -801,55 +790,6 @@ export class Shard implements HostEvents<Cell> {
     core.count(Gauge.deadLettersLost, batch.deadLettersTrimmed)
     for (const sequence of batch.deadLettersRemoved) core.leavingLetters.delete(sequence)
     core.outboxSize += batch.outbox.length + batch.effects.length - batch.effectsSettled.length - (report?.effectsCancelled ?? 0)
-  }
-
-  /** Answers a read of an actor that is held back, from what is stored. */
-  #peek(waiting: Waiting): void {
-    const { cell, call, tag } = waiting
-    if (tag === 'timers') this.#readTimers(waiting)
-    else if (tag === 'turns' || tag === 'late-results') this.#readTurns(waiting)
-    else {
-      const read = async (): Promise<void> => {
-        const core = this.#core
-        const stored = cell.kind.isDurable ? await core.readSteady(() => core.store.load(cell.kind.definition.storedAs, cell.key)) : undefined
-        const view = viewStored(cell, stored)
-        if (tag === 'snapshot') {
-          this.#send([[FromShard.value, call, view]])
-          return
-        }
-        const followers = core.followers.get(cell.address) ?? new Set<number>()
-        core.followers.set(cell.address, followers.add(call))
-        this.#send([[FromShard.change, call, view]])
-      }
-      read().catch((error: unknown) => this.#operators.fail(call, error))
-    }
-  }
-
-  #readTimers(waiting: Waiting): void {
-    const { cell, call } = waiting
-    const read = async (): Promise<void> => {
-      const timers = await this.#core.store.timersOf(cell.kind.definition.storedAs, cell.key)
-      const views = timers
-        .filter(({ name }) => callOfTimer(name) === undefined && leaseOfTimer(name) === undefined)
-        .map(({ name, dueAt, everyMs, event }) => ({ name, dueAt, everyMs: Math.abs(everyMs), event: JSON.parse(event) as unknown }))
-      this.#send([[FromShard.value, call, views]])
-    }
-    read().catch((error: unknown) => this.#send([[FromShard.error, call, encodeError(error)]]))
-  }
-
-  #readTurns(waiting: Waiting): void {
-    const core = this.#core
-    const { cell, call, tag, input } = waiting
-    const { limit } = input as { readonly limit: number } // Written by `Ref`.
-    const { storedAs: type } = cell.kind.definition
-    const read = async (): Promise<void> => {
-      const views =
-        tag === 'turns'
-          ? (await core.store.turnsOf(type, cell.key, limit)).map((row) => viewOfTurn(cell, row, this.#parts.turns.silentMs(row.sequence)))
-          : (await core.store.lateResults({ type, key: cell.key }, limit)).map(viewOfLateResult)
-      this.#send([[FromShard.value, call, views]])
-    }
-    read().catch((error: unknown) => this.#send([[FromShard.error, call, encodeError(error)]]))
   }
 
   /** Takes what other shards sent during a commit. */
@@ -882,7 +822,8 @@ export class Shard implements HostEvents<Cell> {
     this.#send(batch.volatileAnswers)
     this.#release(batch, (cell) => !cell.kind.isDurable)
     if (error instanceof Fenced) core.count(Gauge.lateResults, batch.commands)
-    if (core.isTapped) this.#send([[FromShard.tap, batch.at, [{ kind: 'batch.failed', commands: batch.commands, error: tapErrorOf(error) }]]])
+    if (core.isTapped)
+      this.#send([[FromShard.tap, batch.at, [{ kind: 'batch.failed', commands: batch.commands, error: tapErrorOf(error) }], core.life]])
     if (isPassing(error)) this.#pause(error)
     else this.#stop(error)
     this.#takePosted()
@@ -1042,7 +983,7 @@ export class Shard implements HostEvents<Cell> {
       batch.taps.push({ kind: 'batch.committed', commands, ...counts, commitMs })
     }
     if (batch.tapsLost > 0) batch.taps.push({ kind: 'tap.lost', count: batch.tapsLost })
-    if (batch.taps.length > 0) this.#send([[FromShard.tap, batch.at, batch.taps]])
+    if (batch.taps.length > 0) this.#send([[FromShard.tap, batch.at, batch.taps, this.#core.life]])
   }
 
   #send(answers: readonly FromShardMessage[]): void {

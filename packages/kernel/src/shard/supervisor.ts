@@ -27,6 +27,7 @@ import type { ShardCore } from './core.ts'
 import { decodeFault, encodeFault } from './fault.ts'
 import type { Fault, Held, HeldView } from './fault.ts'
 import { Gauge } from './gauges.ts'
+import { decodeOpenCalls } from './open-call.ts'
 import { deliver } from './parcels.ts'
 import type { SupervisorPart } from './parts.ts'
 import { tap } from './tap.ts'
@@ -69,6 +70,9 @@ export class Supervisor implements SupervisorPart {
     for (const row of rows) {
       const fault = decodeFault(row)
       this.#set(addressOf(row.type, row.key), fault)
+      // It may be that an earlier life had no time to tell those who watch.
+      const kind = this.#core.kindOf(row.type)
+      if (kind !== undefined && fault.held !== undefined) this.#tellWatchers(kind, row.key, fault.held)
     }
   }
 
@@ -95,7 +99,9 @@ export class Supervisor implements SupervisorPart {
     if (cell.isHeld || this.#core.batch.restarts.has(cell)) return
     const now = this.#core.clock.wall()
     const before = this.#faults.get(addressOf(definition.storedAs, cell.key))
-    const failures = [...withinWindow(before?.failures ?? [], supervision.withinMs, now), now].slice(-1 - Math.min(FAILURES_MAX, supervision.maxRestarts))
+    const failures = [...withinWindow(before?.failures ?? [], supervision.withinMs, now), now].slice(
+      -1 - Math.min(FAILURES_MAX, supervision.maxRestarts),
+    )
     if (failures.length > supervision.maxRestarts) {
       const { code, message } = encodeError(failure.error)
       const mode = supervision.onExhausted === 'stop' ? 'stopped' : 'quarantined'
@@ -160,7 +166,7 @@ export class Supervisor implements SupervisorPart {
     const core = this.#core
     for (const [cell, { backoffMs, held }] of restarts) {
       cell.isWaiting = false
-      if (cell.kind.isDurable && cell.hosted !== undefined) {
+      if (cell.kind.isDurable) {
         this.#drop(cell)
         if (held === undefined) core.count(Gauge.restarts)
       }
@@ -175,7 +181,9 @@ export class Supervisor implements SupervisorPart {
       core.timers.revive(cell)
       core.ready.add(cell)
     }
-    if (restarts.size + released.length > 0) core.wake()
+    if (restarts.size + released.length === 0) return
+    core.timers.arm()
+    core.wake()
   }
 
   /** After a failed commit: nothing of it has happened. */
@@ -185,6 +193,9 @@ export class Supervisor implements SupervisorPart {
       this.#core.ready.add(cell)
     }
     for (const [address, fault] of before) this.#set(address, fault)
+    for (const [cell, { held }] of restarts) {
+      if (held !== undefined && cell.isHeld) this.#tellWatchers(cell.kind, cell.key, held)
+    }
   }
 
   /** Forgets failures that lie behind their window, as part of the open batch. */
@@ -196,7 +207,7 @@ export class Supervisor implements SupervisorPart {
       if (withinWindow(failures, withinMs, now).length > 0) continue
       this.#remember(address)
       this.#set(address, undefined)
-      this.#core.batch.faultRows.set(address, { type, key, detail: undefined })
+      if (isKept(this.#core.kindOf(type), undefined)) this.#core.batch.faultRows.set(address, { type, key, detail: undefined })
     }
     this.#sweepAt = Math.max(FAULTS_SWEPT_FROM, this.#faults.size * 2)
   }
@@ -214,13 +225,33 @@ export class Supervisor implements SupervisorPart {
     core.batch.touch(cell)
     core.batch.restarts.set(cell, { backoffMs: 0, held })
     core.batch.wantsCommit = true
-    core.watches.halted(cell, held.mode, held.error)
+    if (cell.hosted !== undefined || !cell.kind.isDurable) core.watches.halted(cell, held.mode, held.error)
+    else this.#tellWatchers(cell.kind, cell.key, held)
     tap(core, {
       kind: held.mode === 'stopped' ? 'actor.stopped' : 'actor.quarantined',
       actor: cell.address,
       ...(held.error === null ? {} : { error: held.error }),
     })
     core.report(held.mode === 'stopped' ? new ActorStopped(cell.address, held.reason) : new ActorQuarantined(cell.address, held.reason))
+  }
+
+  /** Tells those who watch an actor that is not in memory: who they are, the store knows. */
+  #tellWatchers(kind: Kind, key: string, held: Held): void {
+    const core = this.#core
+    const tell = async (): Promise<void> => {
+      const stored = await core.readSteady(() => core.store.load(kind.definition.storedAs, key))
+      const cell = core.cellOf(kind, key)
+      if (stored === undefined || stored.openCalls.length === 0 || cell.hosted !== undefined || this.heldOf(kind, key) === undefined) return
+      cell.number = stored.number
+      cell.isStored = true
+      cell.openCalls = decodeOpenCalls(stored.openCalls)
+      core.batch.touch(cell)
+      core.watches.halted(cell, held.mode, held.error)
+      // Nothing of it stays in memory.
+      core.batch.restarts.set(cell, { backoffMs: 0, held })
+      core.wake()
+    }
+    tell().catch((error: unknown) => core.report(error))
   }
 
   #restart(cell: Cell, backoffMs: number, failures: number, failure: Failure | undefined): void {
@@ -263,7 +294,14 @@ export class Supervisor implements SupervisorPart {
       if (index === position || supervision.group?.name !== group.name) continue
       if (group.strategy === 'rest-for-one' && index < position) continue
       const { storedAs: type } = definition
-      deliver(this.#core, { type, key: cell.key, command: event.type, lane: 0, input: event, detail: { isEvent: true, from: cell.address } })
+      deliver(this.#core, {
+        type,
+        key: cell.key,
+        command: event.type,
+        lane: 0,
+        input: event,
+        detail: { isEvent: true, from: cell.address },
+      })
     }
   }
 
@@ -276,7 +314,7 @@ export class Supervisor implements SupervisorPart {
     this.#remember(address)
     this.#set(address, fault)
     // Without a limit there is nothing that a later life would have to know.
-    if (fault !== undefined && fault.held === undefined && (kind.supervision.maxRestarts === Infinity || !kind.isDurable)) return
+    if (!isKept(kind, fault)) return
     const row: FaultChanged = { type, key, detail: fault === undefined ? undefined : encodeFault(fault) }
     this.#core.batch.faultRows.set(address, row)
     if (this.#faults.size >= this.#sweepAt) this.sweep()
@@ -303,4 +341,10 @@ export class Supervisor implements SupervisorPart {
     }
     return matching
   }
+}
+
+/** Whether what is known of an actor is kept in the store. */
+function isKept(kind: Kind | undefined, fault: Fault | undefined): boolean {
+  if (kind === undefined) return true
+  return kind.isDurable && (kind.supervision.maxRestarts !== Infinity || fault === undefined || fault.held !== undefined)
 }

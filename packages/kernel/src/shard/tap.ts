@@ -1,5 +1,6 @@
 /** Telling the tap what happens, as part of the batch in which it does. Free when nobody reads: one look at a flag. */
 import { encodeError } from '../errors.ts'
+import { handlingId } from '../protocol/tap.ts'
 import type { ShardTapEvent, TapError } from '../protocol/tap.ts'
 import type { Cell, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
@@ -30,25 +31,33 @@ export function tapErrorOf(error: unknown): TapError {
 export function beginHandling(core: ShardCore): void {
   if (!core.isTapped) return
   core.handlings += 1
-  core.handling = `${core.index}-${core.store.epoch.toString(36)}-${core.handlings.toString(36)}`
+  core.handling = core.handlings
 }
 
 /** Tells how the handling of a command has ended. */
 export function tapHandled(core: ShardCore, cell: Cell, waiting: Waiting, outcome: string, error?: Error): void {
   if (!core.isTapped) return
   const { detail, tag, lane, at, command } = waiting
+  const { taps } = core.batch
+  const number = core.handling ?? (core.handlings += 1)
+  const name = command?.name ?? ''
+  const waitedMs = Math.max(0, core.batch.at - at)
+  if (outcome === 'ok' && tag === 'ask' && detail === undefined && taps.length < EVENTS_MAX) {
+    taps.push([number, cell.address, name, lane, waitedMs, cell.revision])
+    return
+  }
   tap(core, {
     kind: 'command.handled',
     actor: cell.address,
-    command: command?.name ?? '',
-    id: core.handling ?? '',
+    command: name,
+    id: handlingId(core.life, number),
     ...(detail?.via === undefined ? {} : { cause: detail.via }),
     ...(detail?.from === undefined ? {} : { from: detail.from }),
     call: detail?.from !== undefined ? 'message' : tag === 'ask' ? 'ask' : 'tell',
     lane: PRIORITIES[lane],
     outcome,
     ...(error === undefined ? {} : { error: tapErrorOf(error) }),
-    waitedMs: Math.max(0, core.clock.wall() - at),
+    waitedMs,
     revision: cell.revision,
   })
 }

@@ -413,7 +413,12 @@ function say(core: ShardCore, cell: Cell, hosted: Hosted, call: OpenReply, recor
 function tapTurn(core: ShardCore, cell: Cell, record: TurnRecord, what: string, fields: object): void {
   const { command, id: turn, attempt, epoch, state } = record
   const { outcome, mode } = fields as { readonly outcome?: string; readonly mode?: string } // What `say` adds to its event.
-  const kind = what === 'started' || what === 'resumed' || what === 'parked' ? (`turn.${what}` as const) : state === 'ended' ? 'turn.ended' : 'turn.requeued'
+  const kind =
+    what === 'started' || what === 'resumed' || what === 'parked'
+      ? (`turn.${what}` as const)
+      : state === 'ended'
+        ? 'turn.ended'
+        : 'turn.requeued'
   const ending = { ...(outcome === undefined ? {} : { outcome }), ...(mode === undefined ? {} : { mode }) }
   tap(core, { kind, actor: cell.address, command, turn, attempt, epoch, ...ending })
 }

@@ -52,7 +52,12 @@ export function checkWatch(core: ShardCore, cell: Cell, wish: WatchWish | Unwatc
 }
 
 /** Begins or ends a watch, as part of the open batch. */
-export function performWatch(core: ShardCore, cell: Cell, { kind, type, key, address, event }: CheckedWatch, { chain, cause }: Behalf): void {
+export function performWatch(
+  core: ShardCore,
+  cell: Cell,
+  { kind, type, key, address, event }: CheckedWatch,
+  { chain, cause }: Behalf,
+): void {
   const known = watchesOf(cell).find(({ to }) => to === address)
   if (kind === 'watch' && known !== undefined) {
     // The same watch with another name for its notice.
@@ -65,7 +70,17 @@ export function performWatch(core: ShardCore, cell: Cell, { kind, type, key, add
   if (kind === 'unwatch' && known === undefined) return
   const sequence = known?.sequence ?? core.takeSequence()
   if (known === undefined) {
-    const call = { kind: 'request', sequence, to: address, command: WATCH, onDone: event, onError: event, timeoutMs: 0, chain, cause } as const
+    const call = {
+      kind: 'request',
+      sequence,
+      to: address,
+      command: WATCH,
+      onDone: event,
+      onError: event,
+      timeoutMs: 0,
+      chain,
+      cause,
+    } as const
     openCall(core, cell, call, undefined)
   } else closeCall(core, cell, sequence)
   const caller: Caller = { type: cell.kind.definition.storedAs, key: cell.key, request: sequence }
@@ -81,7 +96,8 @@ export function serveWatch(core: ShardCore, cell: Cell, hosted: Hosted, waiting:
   if (type === UNWATCH) {
     for (const call of watchersOf(cell)) {
       const [watcher] = call.callers
-      if (watcher?.request === caller.request && watcher.type === caller.type && watcher.key === caller.key) closeCall(core, cell, call.sequence)
+      if (watcher?.request === caller.request && watcher.type === caller.type && watcher.key === caller.key)
+        closeCall(core, cell, call.sequence)
     }
     return
   }
@@ -114,7 +130,11 @@ export class Watches implements WatchesPart {
   }
 
   /** An actor has come to its end, or is held back. */
-  halted(cell: Cell, reason: 'done' | 'failed' | 'quarantined' | 'stopped', error: { readonly code: string; readonly message: string } | null): void {
+  halted(
+    cell: Cell,
+    reason: 'done' | 'failed' | 'quarantined' | 'stopped',
+    error: { readonly code: string; readonly message: string } | null,
+  ): void {
     for (const call of watchersOf(cell)) {
       closeCall(this.#core, cell, call.sequence)
       for (const caller of call.callers) answerCaller(this.#core, caller, noticeOf(cell, reason, error))

@@ -32,6 +32,7 @@ import type { Parcel } from './detail.ts'
 import { Gauge } from './gauges.ts'
 import { laneOf, PRIORITIES } from './lanes.ts'
 import { cancelTurn } from './preemption.ts'
+import { handlingId } from '../protocol/tap.ts'
 import { isPreemptMode } from './session.ts'
 import { checkWatch, performWatch } from './watches.ts'
 import type { CheckedWatch } from './watches.ts'
@@ -171,7 +172,7 @@ export function checkSend(core: ShardCore, cell: Cell, wish: TellWish | RequestW
     input,
     detail: {
       from: cell.address,
-      ...(core.handling === undefined ? {} : { via: core.handling }),
+      ...(core.handling === undefined ? {} : { via: handlingId(core.life, core.handling) }),
       ...(preempt === undefined ? {} : { preempt: checkPreempt(name, preempt) }),
     },
     ...(dueAt === undefined ? {} : { dueAt }),

@@ -136,10 +136,12 @@ export class Closing {
         seen = moved
         quietSince = clock.elapsed()
       }
-      // A tell is answered once it is counted. An ask may wait for a turn, which is not waited for; but it may also not have
-      // arrived yet, and then the counters move soon.
+      // An answered call is counted. An ask that is not answered may wait for a turn, which is not waited for here; if it has
+      // not arrived yet, the counters move soon, and it is waited for below in any case.
       const isIdle = clients.every((client) => client.pendingCalls === 0)
-      if (this.#waiting === 0 && (isIdle || clock.elapsed() - quietSince >= QUIET_MS)) return
+      const isAccepted = clients.every((client) => !client.hasPendingTells)
+      const isQuiet = clock.elapsed() - quietSince >= QUIET_MS
+      if (this.#waiting === 0 && isAccepted && (isIdle || isQuiet)) return
       await this.#deadline.pause(LOOK_EVERY_MS)
     }
   }

@@ -25,6 +25,8 @@ export interface DeadLetter {
   readonly input: unknown
   /** Address of the actor that sent it; `undefined` if it came from outside. */
   readonly source: string | undefined
+  /** Revision of the actor whose state could not take it; undefined where no actor was asked. */
+  readonly revision: number | undefined
   /** Wall time in milliseconds since 1970. */
   readonly at: number
 }
@@ -158,7 +160,7 @@ function filterOf(filter: DeadLetterFilter): StoredFilter {
   }
 }
 
-function letterOf({ shard, sequence, type, key, command, reason, error, input, from, isEffect, at }: LetterView): DeadLetter {
+function letterOf({ shard, sequence, type, key, command, reason, error, input, from, isEffect, revision, at }: LetterView): DeadLetter {
   const { code, message } = error as { readonly code: string; readonly message: string } // Written by the shard from an error.
   return {
     id: `${shard}-${sequence}`,
@@ -169,6 +171,7 @@ function letterOf({ shard, sequence, type, key, command, reason, error, input, f
     error: { code, message },
     input,
     source: from ?? undefined,
+    revision: revision ?? undefined,
     at,
   }
 }

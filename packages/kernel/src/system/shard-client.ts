@@ -7,6 +7,7 @@ import type { EncodedError } from '../errors.ts'
 import type { SnapshotView } from '../hosting/host.ts'
 import { decodeFromShard, FromShard } from '../protocol/from-shard.ts'
 import type { FromShardMessage, ShardState } from '../protocol/from-shard.ts'
+import { expandTapEvents } from '../protocol/tap.ts'
 import type { ShardTapEvent } from '../protocol/tap.ts'
 import { encodeToShard, ToShard } from '../protocol/to-shard.ts'
 import type { ToShardMessage } from '../protocol/to-shard.ts'
@@ -80,6 +81,7 @@ interface PendingCall extends Deadline {
   joinedKey: string | undefined
   readonly onProgress: ((value: unknown) => void) | undefined
   readonly isWithdrawn: boolean
+  readonly isTell: boolean
 }
 
 /** One shard, as callers reach it. */
@@ -93,6 +95,7 @@ export class ShardClient {
   #isScheduled = false
   #transport: Transport | undefined
   #lastCall = 0
+  #pendingTells = 0
   #onIdle: (() => void) | undefined
   /** Calls that got `SystemClosed` instead of an answer. */
   #abandoned = 0
@@ -117,6 +120,11 @@ export class ShardClient {
   /** How many calls wait for an answer. */
   get pendingCalls(): number {
     return this.#pending.size
+  }
+
+  /** Whether a tell waits to be accepted. */
+  get hasPendingTells(): boolean {
+    return this.#pendingTells > 0
   }
 
   /** Uses a thread's transport from now on, beginning with what waits. */
@@ -181,6 +189,7 @@ export class ShardClient {
     if (budget.used >= budget.max) return Promise.reject(new MailboxFull(subject.address, 'system', budget.max))
     return new Promise((resolve, reject) => {
       this.#lastCall += 1
+      const sent = message(this.#lastCall)
       const pending: PendingCall = {
         call: this.#lastCall,
         subject,
@@ -191,6 +200,7 @@ export class ShardClient {
         joinedKey: undefined,
         onProgress: options.onProgress,
         isWithdrawn: options.isWithdrawn ?? false,
+        isTell: sent[0] === ToShard.tell,
         dueAt: 0,
         durationMs: 0,
         earlier: undefined,
@@ -198,9 +208,10 @@ export class ShardClient {
       }
       if (options.signal !== undefined) this.#watch(pending, options.signal)
       this.#pending.set(pending.call, pending)
+      if (pending.isTell) this.#pendingTells += 1
       budget.used += 1
       this.#deadlines.add(pending, options.timeoutMs)
-      this.#send(message(pending.call))
+      this.#send(sent)
     })
   }
 
@@ -297,7 +308,7 @@ export class ShardClient {
         return
       }
       case FromShard.tap:
-        observer.happened(message[1], message[2])
+        observer.happened(message[1], expandTapEvents(message[3], message[2]))
         return
       case FromShard.state:
         observer.stateChanged(message[2])
@@ -372,6 +383,7 @@ export class ShardClient {
 
   #forget(pending: PendingCall): void {
     if (!this.#pending.delete(pending.call)) return
+    if (pending.isTell) this.#pendingTells -= 1
     this.#parts.budget.used -= 1
     this.#deadlines.delete(pending)
     if (pending.signal !== undefined && pending.onAbort !== undefined) pending.signal.removeEventListener('abort', pending.onAbort)

@@ -75,7 +75,7 @@ export class System {
     const kind = this.#kinds.get(definition)
     if (kind === undefined) throw new InvalidInput('system.actor', 'definition', 'is not among the actors that the system was opened with')
     const encodedKey = encodeKey(definition.type, key)
-    const shard = shardOf(definition.type, encodedKey, this.#parts.clients.length)
+    const shard = shardOf(definition.storedAs, encodedKey, this.#parts.clients.length)
     const client = this.#parts.clients[shard]
     if (client === undefined) throw new Error(`There is no shard ${shard}.`)
     const ref = new Ref(kind, key, encodedKey, () => {

@@ -56,9 +56,14 @@ export class ThreadGuilt {
 
   /** Notes a death. */
   accuse(serving: Serving | undefined, how: ThreadEnd['how'], reason: string): void {
-    this.#isCareful = serving !== undefined && serving.call === 0 && serving.sequence === 0 && serving.generation === 0
-    if (serving === undefined || (serving.sequence === 0 && serving.generation === 0)) return
-    const { shard, sequence, generation } = serving
+    this.#isCareful = false
+    if (serving === undefined) return
+    const { call, generation, sequence, shard } = serving
+    if (sequence === 0 && generation === 0) {
+      // A call has told its caller already, and will not come again by itself.
+      this.#isCareful = call === 0
+      return
+    }
     const suspect = `${shard}/${sequence}/${generation}`
     if (how === 'failed' && !this.#suspects.has(suspect)) {
       this.#suspects.add(suspect)

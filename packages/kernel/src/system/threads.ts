@@ -138,12 +138,14 @@ export class ThreadSlot {
 
   #serve(thread: ShardThread): void {
     if (this.#state === 'closed') return
+    const isFirst = this.#fault === undefined
     this.#state = 'running'
     this.#fault = undefined
     for (const [index, client] of this.#parts.clients.entries()) {
       const transport = thread.transports[index]
       if (transport !== undefined) client.attach(transport)
     }
+    if (!isFirst) this.#tell('thread.restarted')
     void thread.ended.then((end) => {
       // One that hung has been accused already, and was ended by us.
       if (this.#state !== 'running') return
@@ -226,7 +228,6 @@ export class ThreadSlot {
       return
     }
     this.#serve(thread)
-    this.#tell('thread.restarted')
   }
 
   async #endFailedStart(thread: ShardThread, { error, isOverdue }: StartFailure): Promise<void> {

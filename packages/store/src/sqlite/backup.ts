@@ -6,6 +6,7 @@
  *
  * While shards are read their WALs cannot be begun anew: they grow by what is committed meanwhile.
  */
+import type Sqlite from 'better-sqlite3'
 import type { Database } from 'better-sqlite3'
 import { closeSync, fsyncSync, mkdtempSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
@@ -29,7 +30,16 @@ const BUSY_TIMEOUT_MS_DEFAULT = 10_000
 const PAGES_PER_STEP = 512
 
 /** Findings that a copy could not be opened or trusted with. */
-const refused: ReadonlySet<string> = new Set(['file-missing', 'file-foreign', 'file-size', 'file-damaged', 'file-misplaced', 'meta-missing', 'damaged-page', 'damaged-index'])
+const refused: ReadonlySet<string> = new Set([
+  'file-missing',
+  'file-foreign',
+  'file-size',
+  'file-damaged',
+  'file-misplaced',
+  'meta-missing',
+  'damaged-page',
+  'damaged-index',
+])
 
 /**
  * Copies the directory `from` to `to`, which must not exist or be empty; its parent must exist. Works beside a running owner and on
@@ -105,22 +115,28 @@ async function copyShards(shards: readonly Database[], files: readonly string[],
   const { signal, onProgress } = options
   const sizes = shards.map((db) => pragmaNumber(db, 'page_count') * pragmaNumber(db, 'page_size'))
   const bytesTotal = sizes.reduce((sum, size) => sum + size, 0)
+  const report = (bytes: number): void => {
+    signal?.throwIfAborted()
+    onProgress?.({ bytes, bytesTotal })
+  }
   let before = 0
   for (const [index, db] of shards.entries()) {
     const size = sizes[index] ?? 0
-    const progress = ({ totalPages, remainingPages }: { readonly totalPages: number; readonly remainingPages: number }): number => {
-      signal?.throwIfAborted()
-      if (totalPages > 0) onProgress?.({ bytes: before + Math.floor((size * (totalPages - remainingPages)) / totalPages), bytesTotal })
-      return PAGES_PER_STEP
-    }
     try {
-      await db.backup(shardFile(made, index), { progress })
+      await db.backup(shardFile(made, index), { progress: reporting(report, before, size) })
     } catch (error) {
       throw codeOf(error).startsWith('SQLITE_') ? translate(error, files[index] ?? '') : error
     }
     before += size
-    signal?.throwIfAborted()
-    onProgress?.({ bytes: before, bytesTotal })
+    report(before)
+  }
+}
+
+/** What SQLite's binding calls between two steps, and how much it is to copy in the next. */
+function reporting(report: (bytes: number) => void, before: number, size: number): (progress: Sqlite.BackupMetadata) => number {
+  return ({ totalPages, remainingPages }) => {
+    report(before + Math.floor((size * (totalPages - remainingPages)) / Math.max(1, totalPages)))
+    return PAGES_PER_STEP
   }
 }
 

@@ -12,6 +12,7 @@ import { dirname } from 'node:path'
 import { StoreDamaged, StoreUnavailable } from '../errors.ts'
 import { connectToLook } from './connection.ts'
 import { codeOf, isBusy, translate } from './fault.ts'
+import { lookAtWal } from './reader-wal.ts'
 
 /** How long a look waits for somebody who is just making or recovering the file. Reading waits for nobody else. */
 const LOOK_TIMEOUT_MS = 1_000
@@ -48,6 +49,7 @@ export function look<T>(file: string, read: (db: Database) => T): T {
 export function openToLook(file: string): Database {
   if (sizeOf(file) === 0)
     throw new StoreDamaged(file, statSync(file, { throwIfNoEntry: false }) === undefined ? 'it is missing' : 'it is empty')
+  if (!lookAtWal(file).isWal) throw new StoreDamaged(`${file}-wal`, 'its beginning is not that of a write-ahead log')
   if (mayWrite(file)) return connectToLook(file, sizeOf(`${file}-wal`) > 0, LOOK_TIMEOUT_MS)
   const db = connectToLook(file, true, LOOK_TIMEOUT_MS)
   try {
@@ -123,7 +125,10 @@ function mayWrite(file: string): boolean {
 function openFrozen(file: string, cause: unknown): Database {
   accessSync(file, constants.R_OK)
   if (sizeOf(`${file}-wal`) > 0 || sizeOf(`${file}-shm`) > 0) {
-    throw unreadable(`${file} has a write-ahead log, which cannot be read without writing beside it; copy the directory and look at the copy`, cause)
+    throw unreadable(
+      `${file} has a write-ahead log, which cannot be read without writing beside it; copy the directory and look at the copy`,
+      cause,
+    )
   }
   if (sizeOf(file) > FROZEN_BYTES_MAX) {
     throw unreadable(`${file} may not be written and is too large to be read into memory; copy the directory and look at the copy`, cause)

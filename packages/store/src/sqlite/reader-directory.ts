@@ -1,6 +1,7 @@
 /** What a directory says of itself to somebody who only looks. */
 import { statSync } from 'node:fs'
 import { DirectoryMissing, DirectoryNotOurs, DirectoryNotWritable, StoreDamaged, StoreUnavailable } from '../errors.ts'
+import { codeOf, translate } from './fault.ts'
 import { contentOf, hasShards, ownerFile } from './layout.ts'
 import type { OwnerRow } from './ownership.ts'
 import { look } from './reader-connection.ts'
@@ -8,15 +9,16 @@ import { ownerSchema, pragmaNumber, requireKnownVersion } from './schema.ts'
 
 /** Throws unless a store is in the directory. */
 export function requireStore(directory: string): void {
-  const stats = statSync(directory, { throwIfNoEntry: false })
-  if (stats === undefined) throw new DirectoryMissing(directory, 'it does not exist')
-  if (!stats.isDirectory()) throw new DirectoryMissing(directory, 'it is a file, not a directory')
   try {
+    const stats = statSync(directory, { throwIfNoEntry: false })
+    if (stats === undefined) throw new DirectoryMissing(directory, 'it does not exist')
+    if (!stats.isDirectory()) throw new DirectoryMissing(directory, 'it is a file, not a directory')
     if (contentOf(directory) === 'nothing') throw new DirectoryMissing(directory, 'it holds no store')
   } catch (error) {
-    // What refuses a writer there refuses a reader here.
-    if (error instanceof DirectoryNotWritable) throw new StoreUnavailable('other', `${directory} may not be read by this process`)
-    throw error
+    // What refuses a writer refuses a reader here: so far nothing was to be written.
+    if (error instanceof DirectoryNotWritable || codeOf(error) === 'EACCES')
+      throw new StoreUnavailable('other', `${directory} may not be read by this process`, { cause: error })
+    throw translate(error, directory)
   }
 }
 

@@ -87,9 +87,13 @@ export class ShardReader {
       db
         .prepare<Value[], EffectRow>(read)
         .all(...valuesOf(selection))
-        .map(({ sequence, name, type, key, attempts, dueAt, input }) => ({
-          ...{ shard: this.#shard, kind: 'effect' as const, sequence, name },
-          ...{ actor: { type, key }, attempts, dueAt: dueAt ?? undefined, content: input },
+        .map(({ type, key, dueAt, input, ...row }) => ({
+          ...row,
+          shard: this.#shard,
+          kind: 'effect',
+          actor: { type, key },
+          dueAt: dueAt ?? undefined,
+          content: input,
         })),
     )
   }
@@ -101,8 +105,14 @@ export class ShardReader {
         .prepare<[number], MessageRow>(sql.messageList)
         .all(limit)
         .map(({ peer, sequence, message }) => ({
-          ...{ shard: this.#shard, kind: 'message' as const, sequence, name: String(peer) },
-          ...{ actor: undefined, attempts: 0, dueAt: undefined, content: message },
+          shard: this.#shard,
+          kind: 'message',
+          sequence,
+          name: String(peer),
+          actor: undefined,
+          attempts: 0,
+          dueAt: undefined,
+          content: message,
         })),
     )
   }

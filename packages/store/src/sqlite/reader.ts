@@ -125,7 +125,11 @@ class SqliteReader implements DirectoryReader {
     this.#isClosed = true
   }
 
-  #merge<Row>(filter: RowFilter, read: (shard: ShardReader, selection: Selection) => Row[], order: (left: Row, right: Row) => number): Row[] {
+  #merge<Row>(
+    filter: RowFilter,
+    read: (shard: ShardReader, selection: Selection) => Row[],
+    order: (left: Row, right: Row) => number,
+  ): Row[] {
     this.#requireOpen()
     const selection = { type: filter.type, key: filter.key, limit: limitOf(filter) }
     return this.#shards

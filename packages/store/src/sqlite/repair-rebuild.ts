@@ -69,14 +69,18 @@ function fill(made: string, file: string): void {
 }
 
 function tablesOf(db: Database): string[] {
-  const rows = db.prepare<[], { readonly name: string }>(`SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+  const rows = db.prepare<[], { readonly name: string }>(
+    `SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`,
+  )
   return rows.all().map((row) => row.name)
 }
 
 function copyTable(db: Database, table: string, file: string): void {
   // Without a condition SQLite would take the indexes over as they are, page by page.
   const copied = db.prepare(`INSERT INTO main.${table} SELECT * FROM damaged.${table} NOT INDEXED WHERE 1`).run().changes
-  const { count } = db.prepare<[], { readonly count: number }>(`SELECT count(*) AS count FROM damaged.${table} NOT INDEXED`).get() ?? { count: -1 }
+  const { count } = db.prepare<[], { readonly count: number }>(`SELECT count(*) AS count FROM damaged.${table} NOT INDEXED`).get() ?? {
+    count: -1,
+  }
   if (copied !== count) throw new StoreDamaged(file, `of ${count} rows of ${table} only ${copied} could be read`)
 }
 

@@ -130,7 +130,8 @@ function settle(file: string, now: number, done: string[]): void {
     const said: string[] = []
     db.transaction(() => {
       const before = pragmaNumber(db, 'user_version')
-      if (migrate(db, file, shardSchema)) said.push(`The schema of ${file} was brought from version ${before} to ${pragmaNumber(db, 'user_version')}.`)
+      if (migrate(db, file, shardSchema))
+        said.push(`The schema of ${file} was brought from version ${before} to ${pragmaNumber(db, 'user_version')}.`)
       raiseMarks(db, file, said)
       const expired = db.prepare<[number]>('DELETE FROM idempotency WHERE expires_at <= ?').run(now).changes
       if (expired > 0) said.push(`${expired} expired outcomes were deleted from ${file}.`)

@@ -1,18 +1,11 @@
 /** What is checked of any file of the store before its rows are: that it is there, is the one it should be, and is whole. */
 import type { Database } from 'better-sqlite3'
-import { closeSync, openSync, readSync } from 'node:fs'
 import { atOneMoment, openToLook, sizeOf } from './reader-connection.ts'
+import { lookAtWal } from './reader-wal.ts'
 import { latestVersion, pragmaNumber } from './schema.ts'
 import type { Schema } from './schema.ts'
-import { Findings, RESTORE } from './verify-findings.ts'
+import { Findings } from './verify-findings.ts'
 import { verifyPages } from './verify-pages.ts'
-
-/** Bytes before the first frame of a WAL, and before the page in each frame. */
-const WAL_HEADER_BYTES = 32
-const FRAME_HEADER_BYTES = 24
-
-/** The two magic numbers that a WAL can begin with, and what one looks like whose first write did not reach the disk. */
-const walMagics: ReadonlySet<number> = new Set([0x377f0682, 0x377f0683, 0])
 
 /** How a file is checked. */
 export interface FileCheck {
@@ -59,7 +52,12 @@ function verifyHeader(db: Database, schema: Schema, findings: Findings): number 
   const version = pragmaNumber(db, 'user_version')
   const latest = latestVersion(schema)
   if (version > latest) {
-    findings.error('file-too-new', `It has schema version ${version}, but this code knows versions up to ${latest}.`, '', 'Upgrade the package.')
+    findings.error(
+      'file-too-new',
+      `It has schema version ${version}, but this code knows versions up to ${latest}.`,
+      '',
+      'Upgrade the package.',
+    )
     return undefined
   }
   if (version < latest) {
@@ -76,32 +74,18 @@ function verifySize(db: Database, file: string, findings: Findings): void {
   if (size !== expected) findings.error('file-size', `It has ${size} bytes, but its first page counts ${expected}.`)
 }
 
-/** Answers whether the file can be read together with its WAL. (SQLite holds no lock on a WAL, so it can be read with `fs`.) */
+/** Answers whether the file can be read together with its WAL. */
 function verifyWal({ file, isOwned }: FileCheck, findings: Findings): boolean {
-  const wal = `${file}-wal`
-  const size = sizeOf(wal)
-  if (size === 0) return true
-  const start = findings.attempt(() => beginningOf(wal))
-  if (start === undefined) return false
-  if (start.length >= 4 && !walMagics.has(start.readUInt32BE(0))) {
-    findings.error('wal-damaged', 'Its write-ahead log does not begin like one: the commits in there are lost.', '-wal', RESTORE)
+  const wal = findings.attempt(() => lookAtWal(file))
+  if (wal === undefined) return false
+  if (!wal.isWal) {
+    findings.error('wal-damaged', 'Its write-ahead log does not begin like one: the commits in there are lost.', '-wal')
     return false
   }
-  if (isOwned !== false) return true
-  findings.note('wal-pending', 'Its last commits are in its write-ahead log, and nobody owns the directory; the next opening reads them.', undefined, true)
-  const page = start.length >= 12 ? start.readUInt32BE(8) : 0
-  if (page > 0 && (size - WAL_HEADER_BYTES) % (page + FRAME_HEADER_BYTES) !== 0) {
-    findings.note('wal-torn', 'Its write-ahead log ends in the middle of a page: what was being written there was not committed, or was cut off since.')
-  }
+  if (isOwned !== false || wal.bytes === 0) return true
+  const pending = 'Its last commits are in its write-ahead log, and nobody owns the directory; the next opening reads them.'
+  findings.note('wal-pending', pending, undefined, true)
+  const torn = 'Its write-ahead log ends in the middle of a page: what was being written there was not committed, or was cut off since.'
+  if (wal.isTorn) findings.note('wal-torn', torn)
   return true
-}
-
-function beginningOf(file: string): Buffer {
-  const bytes = Buffer.alloc(WAL_HEADER_BYTES)
-  const descriptor = openSync(file, 'r')
-  try {
-    return bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, 0))
-  } finally {
-    closeSync(descriptor)
-  }
 }

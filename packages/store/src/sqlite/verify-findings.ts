@@ -68,9 +68,11 @@ export class Findings {
   }
 
   get all(): readonly Finding[] {
-    const rest = [...this.#unlisted].map(([code, { level, count }]) => ({
-      ...{ level, code, place: this.#place, message: `There are ${count} more of this kind.`, advice: undefined, isRepairable: false },
-    }))
+    const place = this.#place
+    const rest = [...this.#unlisted].map(([code, { level, count }]) => {
+      const message = `There are ${count} more of this kind.`
+      return { level, code, place, message, advice: undefined, isRepairable: false }
+    })
     return [...this.#list, ...rest]
   }
 

@@ -52,10 +52,21 @@ export function readSent(db: Database): Sent[] {
 }
 
 /** Compares what `sender` has sent with what each peer had before and has after. */
-export function verifyLinks(sender: number, sent: readonly Sent[], before: readonly Received[], after: readonly Received[], findings: Findings): void {
+export function verifyLinks(
+  sender: number,
+  sent: readonly Sent[],
+  before: readonly Received[],
+  after: readonly Received[],
+  findings: Findings,
+): void {
   for (const { peer, through, completeFrom } of sent) {
     if (peer >= before.length) {
-      findings.warning('link-unknown', `It has to do with shard ${peer}, which the directory does not have.`, 'See whether a file is missing.', `link ${peer}`)
+      findings.warning(
+        'link-unknown',
+        `It has to do with shard ${peer}, which the directory does not have.`,
+        'See whether a file is missing.',
+        `link ${peer}`,
+      )
       continue
     }
     const had = before[peer]?.get(sender) ?? 0
@@ -76,6 +87,10 @@ export function verifyUnsent(sender: number, sent: readonly Sent[], before: read
   for (const [peer, received] of before.entries()) {
     const had = received?.get(sender) ?? 0
     if (had === 0 || sent.some((link) => link.peer === peer)) continue
-    findings.error('link-ahead', `Shard ${peer} has had ${had} messages from here, but none was sent: this file is older than that of shard ${peer}.`, `link ${peer}`)
+    findings.error(
+      'link-ahead',
+      `Shard ${peer} has had ${had} messages from here, but none was sent: this file is older than that of shard ${peer}.`,
+      `link ${peer}`,
+    )
   }
 }

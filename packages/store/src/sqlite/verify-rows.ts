@@ -92,7 +92,10 @@ const counted = ['inbox', 'open_call', 'turn', 'late_result', 'process', 'effect
 
 /** The marks of a shard. The statements read no index, so that a damaged one does not matter. */
 export const marks: readonly Mark[] = [
-  { column: 'sequence', largest: `SELECT max(${counted.map((table) => `coalesce((SELECT max(sequence) FROM ${table} NOT INDEXED), 0)`).join(', ')}) AS largest` },
+  {
+    column: 'sequence',
+    largest: `SELECT max(${counted.map((table) => `coalesce((SELECT max(sequence) FROM ${table} NOT INDEXED), 0)`).join(', ')}) AS largest`,
+  },
   { column: 'actor_number', largest: 'SELECT coalesce(max(number), 0) AS largest FROM actor NOT INDEXED' },
   { column: 'timer_generation', largest: 'SELECT coalesce(max(generation), 0) AS largest FROM timer NOT INDEXED' },
 ]
@@ -111,12 +114,18 @@ export interface LinkBehind {
 /** Marks must not be behind the rows: a number could be given twice. */
 export function verifyMarks(db: Database, findings: Findings): void {
   for (const { column, largest } of marks) {
-    const row = db.prepare<[], { readonly largest: number; readonly mark: number }>(`SELECT (${largest}) AS largest, ${column} AS mark FROM meta`).get()
+    const row = db
+      .prepare<[], { readonly largest: number; readonly mark: number }>(`SELECT (${largest}) AS largest, ${column} AS mark FROM meta`)
+      .get()
     if (row === undefined || row.largest <= row.mark) continue
     const message = `The mark ${column} is ${row.mark}, but a row has ${row.largest}: the next number would be given twice.`
     findings.repairable('mark-behind', message, 'meta')
   }
   for (const { peer, last, sent } of db.prepare<[], LinkBehind>(linksBehind).iterate()) {
-    findings.repairable('mark-behind', `${sent} messages have been counted for shard ${peer}, but the outbox has number ${last}.`, `link ${peer}`)
+    findings.repairable(
+      'mark-behind',
+      `${sent} messages have been counted for shard ${peer}, but the outbox has number ${last}.`,
+      `link ${peer}`,
+    )
   }
 }

@@ -106,18 +106,22 @@ export function verifyShard(
 }
 
 function verifyMeta(db: Database, index: number, findings: Findings): number {
-  const meta = db.prepare<[], { readonly shard: number; readonly ownerEpoch: number }>('SELECT shard, owner_epoch AS ownerEpoch FROM meta').get()
+  const meta = db
+    .prepare<[], { readonly shard: number; readonly ownerEpoch: number }>('SELECT shard, owner_epoch AS ownerEpoch FROM meta')
+    .get()
   if (meta === undefined) {
     findings.error('meta-missing', 'Its row in meta is missing.')
     return 0
   }
-  if (meta.shard !== index) findings.error('file-misplaced', `It is the file of shard ${meta.shard}.`, '', 'Put each file back into its place.')
+  if (meta.shard !== index)
+    findings.error('file-misplaced', `It is the file of shard ${meta.shard}.`, '', 'Put each file back into its place.')
   return meta.ownerEpoch
 }
 
 function noteProcesses(db: Database, findings: Findings): void {
   const { count } = db.prepare<[], { readonly count: number }>('SELECT count(*) AS count FROM process').get() ?? { count: 0 }
-  if (count > 0) findings.note('process-left', `${count} processes of a dead owner were not seen to end; the next opening ends what is left of them.`)
+  if (count > 0)
+    findings.note('process-left', `${count} processes of a dead owner were not seen to end; the next opening ends what is left of them.`)
 }
 
 /** An owner's epoch that is behind that of a shard would have the shard refuse the next owner. Read last, because it only grows. */
@@ -131,7 +135,10 @@ function epochFindings(directory: string, checks: readonly ShardCheck[]): readon
     return []
   }
   if (newest > epoch) {
-    findings.repairable('epoch-behind', `Its epoch is ${epoch}, but a shard was opened on behalf of epoch ${newest}: the shard would refuse the next owners.`)
+    findings.repairable(
+      'epoch-behind',
+      `Its epoch is ${epoch}, but a shard was opened on behalf of epoch ${newest}: the shard would refuse the next owners.`,
+    )
   }
   return findings.all
 }
@@ -141,14 +148,21 @@ function strayFindings(directory: string, names: readonly string[], owner: Owner
   const findings = new Findings(directory)
   if (owner !== undefined) {
     for (const index of indexesOf(names).filter((other) => other >= shards)) {
-      findings.warning('file-surplus', `The directory has ${shards} shards, so this file is not used.`, 'See where it came from.', `shard-${index}.db`)
+      findings.warning(
+        'file-surplus',
+        `The directory has ${shards} shards, so this file is not used.`,
+        'See where it came from.',
+        `shard-${index}.db`,
+      )
     }
   }
   for (const name of names) {
     if (name === 'lost+found' || name.startsWith('.')) continue
-    if (replaced.test(name)) findings.note('file-replaced', `${name} is what a repair has replaced.`, 'Delete it once nobody wants it any more.')
+    if (replaced.test(name))
+      findings.note('file-replaced', `${name} is what a repair has replaced.`, 'Delete it once nobody wants it any more.')
     else if (!ours.test(name)) findings.warning('file-leftover', 'Nobody uses this file.', 'See where it came from.', name)
-    else if (name.endsWith('-journal')) findings.warning('file-leftover', 'A transaction under the rollback journal was interrupted.', 'Open the directory.', name)
+    else if (name.endsWith('-journal'))
+      findings.warning('file-leftover', 'A transaction under the rollback journal was interrupted.', 'Open the directory.', name)
     else if (/-(?:wal|shm)$/.test(name) && !names.includes(name.slice(0, -4)))
       findings.warning('file-leftover', 'The database to which it belongs is not there.', 'See where that is.', name)
   }

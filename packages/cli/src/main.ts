@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+/**
+ * The command line `bailiwick`, as a process: its arguments, its terminal, its clock, its exit code.
+ */
+import { enableCompileCache } from 'node:module'
+import type { World } from './command.ts'
+
+// Before everything else is loaded: most of the time that a command takes is compiling what it needs.
+enableCompileCache()
+const { runCli } = await import('./cli.ts')
+
+// Whoever reads the output may leave when it has seen enough: `| head`.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
+const interrupted = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  // The first signal ends a copy and removes what is there of it; without a listener a second one ends the process.
+  process.once(name, () => interrupted.abort(new Error(`it was ended by ${name}`)))
+}
+
+const world: World = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  print: (text) => void process.stdout.write(text),
+  warn: (text) => void process.stderr.write(text),
+  columns: columnsOf(process.env['COLUMNS']) ?? (process.stdout.isTTY ? process.stdout.columns : undefined),
+  isColored: process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '',
+  isDebugging: process.env['BAILIWICK_DEBUG'] === '1',
+  signal: interrupted.signal,
+}
+
+/** The width that the environment wishes for; `undefined` if it does not say. */
+function columnsOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^[1-9]\d{0,4}$/.test(text) ? Number(text) : undefined
+}
+
+process.exitCode = await runCli(process.argv.slice(2), world)
