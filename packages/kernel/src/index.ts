@@ -40,7 +40,20 @@ export type {
 
 // Actions and children of an actor's machine
 export { asking } from './hosting/asking.ts'
-export { cancelEffect, cancelTimer, cancelTurn, effect, fail, postpone, reply, request, setTimer, tell, unwatch, watch } from './hosting/actions.ts'
+export {
+  cancelEffect,
+  cancelTimer,
+  cancelTurn,
+  effect,
+  fail,
+  postpone,
+  reply,
+  request,
+  setTimer,
+  tell,
+  unwatch,
+  watch,
+} from './hosting/actions.ts'
 
 // Types of what they answer
 export type { System } from './system/system.ts'

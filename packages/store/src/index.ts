@@ -79,6 +79,7 @@ export type { ShardOptions } from './sqlite/shard.ts'
 export type {
   ActorDetail,
   ActorRow,
+  BackupOptions,
   BackupReport,
   DeadLetterRow,
   DirectoryReader,
@@ -87,10 +88,14 @@ export type {
   InboxRow,
   OwnerView,
   PromiseRow,
+  RepairReport,
   RowFilter,
   ShardSummary,
   TimerRow,
 } from './maintenance.ts'
+export { openReader } from './sqlite/reader.ts'
+export { backupDirectory } from './sqlite/backup.ts'
+export { repairDirectory } from './sqlite/repair.ts'
 
 // Memory
 export { createMemoryDisk } from './memory/disk.ts'

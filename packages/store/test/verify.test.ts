@@ -66,7 +66,7 @@ describe('a sound directory', () => {
   test.each([
     ['first to the last', ['0', '15']],
     ['last to the first', ['15', '0']],
-  ])('has none while shards commit and send without a pause, from the %s', async (_, sides) => {
+  ])('has none while shards commit and send without a pause, from the %s', { timeout: 60_000 }, async (_, sides) => {
     const directory = join(temporaryDirectory(), 'store')
     await startProgram('exchange', [directory, '16', ...sides]).line()
     for (let count = 0; count < 5; count += 1) expect(verifyDirectory(directory)).toEqual([])

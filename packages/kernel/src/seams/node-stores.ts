@@ -1,5 +1,5 @@
 /** The real stores: SQLite files in a directory. */
-import { openDirectory, openShard } from '@bailiwick/store'
+import { backupDirectory, openDirectory, openShard } from '@bailiwick/store'
 import { nodeClock } from './node-clock.ts'
 import type { Stores } from './seams.ts'
 
@@ -7,4 +7,5 @@ import type { Stores } from './seams.ts'
 export const nodeStores: Stores = {
   openDirectory: (options) => openDirectory({ ...options, now: () => nodeClock.wall() }),
   openShard: (location) => openShard(location),
+  backup: (from, to) => backupDirectory(from, to, { now: nodeClock.wall(), elapsed: () => nodeClock.elapsed() }),
 }

@@ -42,7 +42,15 @@ export async function openSystemOn(seams: Seams, options: OpenSystemOptions): Pr
     await unlessAborted(checked.signal, Promise.all(threads.map((thread) => thread.started())))
     let giveBack = (): void => undefined
     const onClosed = (): void => giveBack()
-    const system = new System({ ...parts, onClosed, clock: seams.clock, stores: seams.stores, directory, definitions: checked.actors, threads })
+    const system = new System({
+      ...parts,
+      onClosed,
+      clock: seams.clock,
+      stores: seams.stores,
+      directory,
+      definitions: checked.actors,
+      threads,
+    })
     const { epoch, shardCount } = directory
     log.info('system opened', { directory: directory.directory, epoch, shards: shardCount, threads: threads.length })
     if (seams.signals !== undefined) giveBack = listenForSignals(seams.signals, checked, system, log)

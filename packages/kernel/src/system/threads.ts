@@ -164,7 +164,8 @@ export class ThreadSlot {
   #accuse({ how, error }: ThreadEnd): ShardCrashed {
     const serving = servingOf(this.#shards, this.#thread.gauges)
     const name = serving === undefined ? undefined : this.#nameOf(serving)
-    const reason = name === undefined ? error.message : `${error.message} while it served ${name}`
+    const what = error instanceof ShardCrashed ? error.reason : error.message
+    const reason = name === undefined ? what : `${what} while it served ${name}`
     const crash = new ShardCrashed(reason, false, { cause: error })
     this.#watch?.stop()
     this.#state = 'waiting'

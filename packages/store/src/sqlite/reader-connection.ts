@@ -113,8 +113,9 @@ function mayWrite(file: string): boolean {
       if (statSync(name, { throwIfNoEntry: false }) !== undefined) accessSync(name, constants.R_OK | constants.W_OK)
     }
     return true
-  } catch {
-    return false
+  } catch (error) {
+    // A side file that has gone since it was seen refuses nobody.
+    return codeOf(error) === 'ENOENT'
   }
 }
 

@@ -5,6 +5,7 @@
  * SQLite holds no lock on a WAL, so unlike the database itself it can be read with `fs` beside whoever has it open.
  */
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { codeOf } from './fault.ts'
 
 /** Bytes before the first frame of a WAL, and before the page in each frame. */
 const HEADER_BYTES = 32
@@ -36,7 +37,13 @@ export function lookAtWal(file: string): Wal {
 /** Empty if the WAL has just gone. */
 function beginningOf(wal: string): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES)
-  const descriptor = openSync(wal, 'r')
+  let descriptor: number
+  try {
+    descriptor = openSync(wal, 'r')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return bytes.subarray(0, 0)
+    throw error
+  }
   try {
     return bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, 0))
   } finally {

@@ -7,10 +7,10 @@ import { translate } from './fault.ts'
 const LISTED_MAX = 20
 
 /** What to do about something that cannot be mended without losing anything. */
-export const RESTORE = 'Restore the directory from a backup.'
+const RESTORE = 'Restore the directory from a backup.'
 
 /** What to do about something that can. */
-export const REPAIR = 'Repair the directory while nobody owns it.'
+const REPAIR = 'Repair the directory while nobody owns it.'
 
 /** The findings about one file. */
 export class Findings {
