@@ -9,9 +9,9 @@ import { saboteur } from '../fixtures/saboteur.actor.ts'
 
 const READY = { status: 'ready', reasons: [] }
 
-async function openIn(world: TestWorld, options: Parameters<TestWorld['open']>[0] = { actors: [ledger] }): Promise<System> {
+async function openIn(world: TestWorld, options: Partial<Parameters<TestWorld['open']>[0]> = {}): Promise<System> {
   onTestFinished(() => world.close())
-  return await world.open(options)
+  return await world.open({ actors: [ledger], ...options })
 }
 
 describe('G11 one shard that cannot serve is named, and no other', () => {
@@ -26,7 +26,9 @@ describe('G11 one shard that cannot serve is named, and no other', () => {
     await world.advance(300)
     const { status, reasons } = system.health()
     expect(status).toBe('degraded')
-    expect(reasons).toEqual([{ shard: expect.any(Number) as number, code: 'STORE_UNAVAILABLE', message: expect.any(String) as string, since }])
+    expect(reasons).toEqual([
+      { shard: expect.any(Number) as number, code: 'STORE_UNAVAILABLE', message: expect.any(String) as string, since },
+    ])
     world.disk.failCommits(undefined)
     await world.advance(5_000)
     await system.actor(ledger, 'a').ask.enter({ sender: 's', n: 1 })
@@ -100,7 +102,7 @@ describe('on real threads', () => {
     const { open } = makePlace()
     const system = await open({ actors: [saboteur], supervision: { threads: { backoff: { minMs: 50 } } } })
     const kinds: string[] = []
-    system.tap(({ kind, ...event }) => kinds.push('serving' in event ? `${kind} ${String(event.serving)}` : kind), { kinds: ['thread.*'] })
+    system.tap(({ kind, ...event }) => kinds.push('serving' in event ? `${kind} ${event.serving}` : kind), { kinds: ['thread.*'] })
     void codeOf(system.actor(saboteur, 'a').ask.leave())
     const seen = await until(
       () => system.health(),

@@ -7,7 +7,7 @@ import { saboteur } from '../fixtures/saboteur.actor.ts'
 import { unloadable } from '../fixtures/unloadable.actor.ts'
 import type { Way } from '../fixtures/unloadable.actor.ts'
 
-const START_MS = 2_000
+const START_MS = 4_000
 
 describe('G8 a system whose thread cannot load a definition is not opened, and leaves the directory free', () => {
   const ways: readonly (readonly [what: string, way: Way, detail: string, startMs: number])[] = [

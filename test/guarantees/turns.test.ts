@@ -367,6 +367,11 @@ describe('what is stale', () => {
   test('K09 G8 whatever a stale turn writes is refused with StaleEpoch, and the state is the same before and after', async () => {
     const { scene, spec, handler } = await haunted()
     const before = await scene.everything()
+    // The provider notes what it is sent a moment after it was sent.
+    await scene.until(
+      () => scene.lines('prompt'),
+      (lines) => lines.some(({ id }) => id?.startsWith('h/') === true),
+    )
     const prompts = scene.lines('prompt').length
     scene.finish('S', 'haunts')
     await scene.line('haunted', 'S')

@@ -38,7 +38,7 @@ function meaningOf(text: string): ActorKey {
   try {
     const value: unknown = JSON.parse(text)
     const isKey = typeof value === 'string' || (Array.isArray(value) && value.every((part) => typeof part === 'string'))
-    return isKey ? (value as ActorKey) : text
+    return isKey ? value : text
   } catch {
     // A plain key that only begins like JSON.
     return text

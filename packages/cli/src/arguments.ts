@@ -38,11 +38,15 @@ export function readArguments(args: readonly string[]): Wish {
   if (given.some(({ name }) => name === 'version')) return { kind: 'version' }
   if (first === undefined) throw new UsageError('a command is missing')
   const command = commandOf(first)
-  return { kind: 'run', command, positionals: positionalsOf(command, rest), options: optionsOf(command, given) }
+  // Options first: what follows an unknown one looks like an argument too many.
+  const options = optionsOf(command, given)
+  return { kind: 'run', command, positionals: positionalsOf(command, rest), options }
 }
 
 function split(args: readonly string[]): { readonly words: readonly string[]; readonly given: readonly Given[] } {
-  const types = Object.entries(OPTIONS).map(([name, { value }]) => [name, { type: value === undefined ? 'boolean' : 'string' } as const] as const)
+  const types = Object.entries(OPTIONS).map(
+    ([name, { value }]) => [name, { type: value === undefined ? 'boolean' : 'string' } as const] as const,
+  )
   const { tokens } = parseArgs({
     args: [...args],
     options: { ...Object.fromEntries(types), help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' } },
@@ -72,7 +76,8 @@ function positionalsOf(command: CommandName, words: readonly string[]): readonly
   const missing = positionals[words.length]
   if (missing !== undefined) throw new UsageError(`${command} needs ${positionals.join(' and ')}; ${missing} is missing`, command)
   const surplus = words[positionals.length]
-  if (surplus !== undefined) throw new UsageError(`${command} takes ${positionals.join(' and ')}; ${JSON.stringify(surplus)} is too much`, command)
+  if (surplus !== undefined)
+    throw new UsageError(`${command} takes ${positionals.join(' and ')}; ${JSON.stringify(surplus)} is too much`, command)
   const empty = words.indexOf('')
   if (empty !== -1) throw new UsageError(`${positionals[empty] ?? ''} is empty`, command)
   return words

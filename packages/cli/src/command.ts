@@ -34,8 +34,8 @@ export interface World {
   readonly isColored: boolean
   /** Whether errors are shown with their stack. */
   readonly isDebugging: boolean
-  /** Fires when the process is to end. */
-  readonly signal: AbortSignal
+  /** A signal that fires with `Interrupted` when the process is to end, which it does not from here on. */
+  readonly interruption: () => AbortSignal
 }
 
 /** One command line that is to be run. */

@@ -26,6 +26,15 @@ export class UsageError extends Error {
   }
 }
 
+/** A signal has ended what was going on. */
+export class Interrupted extends Error {
+  readonly code = 'INTERRUPTED'
+
+  constructor(name: string) {
+    super(`${name} has ended it, and nothing is left of it`)
+  }
+}
+
 /** An error as its line, without the name of the program, and its exit code. */
 export function failureOf(error: unknown, command: CommandName | undefined): { readonly line: string; readonly exitCode: number } {
   if (error instanceof UsageError) {
@@ -35,6 +44,7 @@ export function failureOf(error: unknown, command: CommandName | undefined): { r
   if (error instanceof BailiwickError) {
     return { line: lineOf(error.code, error.message, adviceOf(error.code, command)), exitCode: ExitCode.failed }
   }
+  if (error instanceof Interrupted) return { line: lineOf(error.code, error.message, ''), exitCode: ExitCode.failed }
   const message = error instanceof Error ? error.message : String(error)
   return { line: lineOf(codeOf(error), message, 'BAILIWICK_DEBUG=1 shows where.'), exitCode: ExitCode.failed }
 }
@@ -63,7 +73,9 @@ function adviceOf(code: string, command: CommandName | undefined): string {
     case 'DIRECTORY_IN_USE':
       return 'Stop that process first; everything but --repair works beside it.'
     case 'STORE_DAMAGED':
-      return command === 'doctor' ? 'Restore the directory from a backup.' : '`bailiwick doctor` says what is damaged and what can be repaired.'
+      return command === 'doctor'
+        ? 'Restore the directory from a backup.'
+        : '`bailiwick doctor` says what is damaged and what can be repaired.'
     case 'STORE_UNAVAILABLE':
       return 'Try again once that is mended.'
     default:

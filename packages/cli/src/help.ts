@@ -5,7 +5,9 @@ import { OPTIONS } from './options.ts'
 
 /** About everything. */
 export function helpOfAll(): string {
-  const commands = Object.entries(COMMANDS).map(([name, { positionals, summary }]) => [`${name} ${positionals.join(' ')}`, summary] as const)
+  const commands = Object.entries(COMMANDS).map(
+    ([name, { positionals, summary }]) => [`${name} ${positionals.join(' ')}`, summary] as const,
+  )
   const rest = [
     ['help [COMMAND]', 'say more about a command'],
     ['--version', 'print the version'],

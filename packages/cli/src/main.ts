@@ -2,24 +2,20 @@
 /**
  * The command line `bailiwick`, as a process: its arguments, its terminal, its clock, its exit code.
  */
-import { enableCompileCache } from 'node:module'
+import * as modules from 'node:module'
 import type { World } from './command.ts'
 
 // Before everything else is loaded: most of the time that a command takes is compiling what it needs.
-enableCompileCache()
+// An old Node.js cannot keep it; the kernel refuses that one with a line of its own.
+if ('enableCompileCache' in modules) modules.enableCompileCache()
 const { runCli } = await import('./cli.ts')
+const { Interrupted } = await import('./failure.ts')
 
 // Whoever reads the output may leave when it has seen enough: `| head`.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
   })
-}
-
-const interrupted = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  // The first signal ends a copy and removes what is there of it; without a listener a second one ends the process.
-  process.once(name, () => interrupted.abort(new Error(`it was ended by ${name}`)))
 }
 
 const world: World = {
@@ -30,7 +26,17 @@ const world: World = {
   columns: columnsOf(process.env['COLUMNS']) ?? (process.stdout.isTTY ? process.stdout.columns : undefined),
   isColored: process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '',
   isDebugging: process.env['BAILIWICK_DEBUG'] === '1',
-  signal: interrupted.signal,
+  interruption,
+}
+
+/**
+ * From here on the first signal that wants to end the process fires this one instead; a second one ends it. Only for what does not
+ * block the event loop: everything else ends at once, as usual.
+ */
+function interruption(): AbortSignal {
+  const controller = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort(new Interrupted(name)))
+  return controller.signal
 }
 
 /** The width that the environment wishes for; `undefined` if it does not say. */

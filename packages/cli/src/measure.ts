@@ -9,7 +9,7 @@ const DAY = 24 * HOUR
 const DATE_MAX = 8.64e15
 
 /** A time as ISO 8601; as the number that it is where no date is so far away. */
-export function isoTime(at: number): string {
+function isoTime(at: number): string {
   return Math.abs(at) <= DATE_MAX ? new Date(at).toISOString() : `${at} ms`
 }
 
@@ -51,6 +51,6 @@ export function sizeOf(bytes: number): string {
 }
 
 /** A number of things: `1 turn`, `2 turns`. */
-export function countOf(count: number, one: string, many: string = `${one}s`): string {
+export function countOf(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`
 }

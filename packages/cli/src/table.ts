@@ -34,7 +34,10 @@ function fit(wanted: readonly number[], isElastic: readonly boolean[], width: nu
   for (;;) {
     const surplus = widths.reduce((sum, each) => sum + each, gaps) - (width ?? Number.POSITIVE_INFINITY)
     if (surplus <= 0) return widths
-    const widest = widths.reduce((best, each, index) => (isElastic[index] === true && each > (widths[best] ?? 0) ? index : best), isElastic.indexOf(true))
+    const widest = widths.reduce(
+      (best, each, index) => (isElastic[index] === true && each > (widths[best] ?? 0) ? index : best),
+      isElastic.indexOf(true),
+    )
     const most = widths[widest] ?? 0
     if (most <= ELASTIC_MIN) return widths
     const next = Math.max(ELASTIC_MIN, ...widths.filter((each, index) => isElastic[index] === true && each < most))
@@ -42,7 +45,12 @@ function fit(wanted: readonly number[], isElastic: readonly boolean[], width: nu
   }
 }
 
-function lineOf<Row>(cells: readonly string[], columns: readonly Column<Row>[], widths: readonly number[], width: number | undefined): string {
+function lineOf<Row>(
+  cells: readonly string[],
+  columns: readonly Column<Row>[],
+  widths: readonly number[],
+  width: number | undefined,
+): string {
   const padded = cells.map((cell, index) => {
     const text = cutTo(cell, widths[index] ?? 0)
     const space = ' '.repeat(Math.max(0, (widths[index] ?? 0) - widthOf(text)))
@@ -53,14 +61,14 @@ function lineOf<Row>(cells: readonly string[], columns: readonly Column<Row>[], 
 }
 
 /** Names with their values below each other. What has no value is left out. */
-export function fields(pairs: readonly (readonly [name: string, value: string | number | undefined])[], indent: string = '  '): string {
+export function fields(pairs: readonly (readonly [name: string, value: string | number | undefined])[], indent = '  '): string {
   const given = pairs.filter(([, value]) => value !== undefined)
   const width = Math.max(0, ...given.map(([name]) => name.length))
   return given.map(([name, value]) => `${indent}${name.padEnd(width)}${GAP}${visible(String(value))}\n`).join('')
 }
 
 /** JSON below a name, each line indented. */
-export function block(value: unknown, indent: string = '    '): string {
+export function block(value: unknown, indent = '    '): string {
   const text = value === undefined ? 'undefined' : JSON.stringify(value, undefined, 2)
   return text
     .split('\n')

@@ -4,7 +4,7 @@
 
 /** Control characters, and those that change the direction of what follows. A line break is one of them. */
 // oxlint-disable-next-line eslint/no-control-regex -- they are what is looked for.
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|\p{Surrogate}/gu
+const INVISIBLE = /[\u0000-\u001F\u007F-\u009F\u061C\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF]|\p{Surrogate}/gu
 
 const NAMED: ReadonlyMap<string, string> = new Map([
   ['\n', String.raw`\n`],
@@ -13,9 +13,10 @@ const NAMED: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Characters that take two columns. */
-const WIDE = /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]/u
+const WIDE =
+  /\p{Emoji_Presentation}|[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]|[\u{20000}-\u{3FFFD}]/u
 
-const PLAIN = /^[\u0020-\u007e]*$/
+const PLAIN = /^[\u0020-\u007E]*$/
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 

@@ -1,6 +1,7 @@
-import { cpSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bailiwick, json, makeFolder, startOwner } from './program.ts'
+import { Interrupted } from '../src/failure.ts'
+import { bailiwick, called, contentOf, json, makeFolder, startOwner } from './program.ts'
 import type { Folder } from './program.ts'
 
 let folder: Folder
@@ -49,7 +50,7 @@ test('a list that is longer than its limit says so on standard error, and JSON s
   expect(code).toBe(0)
   expect(JSON.parse(out)).toHaveLength(2)
   expect(err).toBe('bailiwick: There are more than 2 rows; --limit shows more.\n')
-  const exact = await bailiwick(['timers', stopped, '--limit', '6', '--json'])
+  const exact = await called(['timers', stopped, '--limit', '6', '--json'])
   expect(JSON.parse(exact.out)).toHaveLength(6)
   expect(exact.err).toBe('')
 })
@@ -57,7 +58,16 @@ test('a list that is longer than its limit says so on standard error, and JSON s
 test('show prints state, what waits, timers, leases, open calls and turns', async () => {
   const { code, out } = await bailiwick(['show', stopped, 'desk/anna'])
   expect(code).toBe(0)
-  for (const part of ['revision  3', 'state     "open"', '"three"', 'waiting (1)', 'timers (5)', 'leases (1)', 'open calls (2)', 'turns (2)']) {
+  for (const part of [
+    'revision  3',
+    'state     "open"',
+    '"three"',
+    'waiting (1)',
+    'timers (5)',
+    'leases (1)',
+    'open calls (2)',
+    'turns (2)',
+  ]) {
     expect(out).toContain(part)
   }
   expect(out).toMatch(/request\s+consider\s+oracle\/delphi/)
@@ -69,7 +79,7 @@ test('show prints state, what waits, timers, leases, open calls and turns', asyn
 test('show finds compound keys however their JSON is spaced, and says why an actor is held back', async () => {
   const compound = (await json(['show', stopped, 'desk/["eu",  "17"]'])) as object
   expect(compound).toMatchObject({ actor: 'desk/["eu","17"]', state: { context: { notes: ['compound'] } } })
-  const { out } = await bailiwick(['show', stopped, 'brittle/vase'])
+  const { out } = await called(['show', stopped, 'brittle/vase'])
   expect(out).toMatch(/quarantined {2}for \d+ (s|min), at revision 1/)
   expect(out).toContain('it has broken')
   expect(out).toMatch(/error +COMMAND_FAILED\n/)
@@ -87,7 +97,7 @@ test('show of an actor that is not there ends with 1 and says so', async () => {
   const { code, out, err } = await bailiwick(['show', stopped, 'desk/nobody'])
   expect([code, out]).toEqual([1, ''])
   expect(err).toContain('NOT_FOUND: There is no desk/nobody in ')
-  expect((await bailiwick(['show', stopped, 'desk/nobody', '--json'])).out).toBe('null\n')
+  expect((await called(['show', stopped, 'desk/nobody', '--json'])).out).toBe('null\n')
 })
 
 test('what may be secret is printed with --full and never without', async () => {
@@ -100,13 +110,13 @@ test('what may be secret is printed with --full and never without', async () => 
     ['timers', stopped],
     ['outbox', stopped],
   ]
+  const isSecretSeen = async (command: readonly string[]): Promise<readonly boolean[]> => {
+    const outputs = await Promise.all([[], ['--json'], ['--full'], ['--full', '--json']].map((more) => called([...command, ...more])))
+    return outputs.map(({ out }) => out.includes('secret'))
+  }
   const seen = new Map<string, readonly boolean[]>()
-  for (const command of commands) {
-    const outputs = await Promise.all([[], ['--json'], ['--full'], ['--full', '--json']].map((more) => bailiwick([...command, ...more])))
-    seen.set(
-      command.filter((word) => word !== stopped).join(' '),
-      outputs.map(({ out }) => out.includes('secret')),
-    )
+  for (const [command = '', directory = '', ...rest] of commands) {
+    seen.set([command, ...rest].join(' '), await isSecretSeen([command, directory, ...rest]))
   }
   const both = [false, false, true, true]
   expect(Object.fromEntries(seen)).toEqual({
@@ -124,13 +134,15 @@ test('dead letters name reason and code, and their ids are those of the system',
   const { out } = await bailiwick(['dead-letters', stopped])
   expect(out).toMatch(/\d-\d+ +\d+ (s|min) +desk\/anna +refuse +rejected +COMMAND_REJECTED\n$/)
   expect(await json(['dead-letters', stopped, '--type', 'diary'])).toEqual([])
-  expect(await json(['dead-letters', stopped, '--full'])).toMatchObject([{ input: { text: 'secret wish' }, error: { code: 'COMMAND_REJECTED' } }])
+  expect(await json(['dead-letters', stopped, '--full'])).toMatchObject([
+    { input: { text: 'secret wish' }, error: { code: 'COMMAND_REJECTED' } },
+  ])
 })
 
 test('outbox lists effects that wait, and --kind leaves them out', async () => {
   expect(await json(['outbox', stopped])).toMatchObject([{ kind: 'effect', name: 'letter', from: 'desk/anna', attempts: 0 }])
   expect(await json(['outbox', stopped, '--kind', 'message'])).toEqual([])
-  expect((await bailiwick(['outbox', stopped, '--kind', 'message'])).out).toBe('Nothing is promised and not delivered.\n')
+  expect((await called(['outbox', stopped, '--kind', 'message'])).out).toBe('Nothing is promised and not delivered.\n')
 })
 
 test('stats adds up what the shards have', async () => {
@@ -150,7 +162,7 @@ test('tables fit into the width of the terminal, and are whole where there is no
   const narrow = await bailiwick(['ps', stopped], { COLUMNS: '60' })
   const table = narrow.out.split('\n').slice(3)
   expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(60)
-  expect((await bailiwick(['ps', stopped])).out).toContain('quarantined')
+  expect((await called(['ps', stopped])).out).toContain('quarantined')
 })
 
 test('backup makes a copy that says the same, and refuses a target that is not empty', async () => {
@@ -159,17 +171,20 @@ test('backup makes a copy that says the same, and refuses a target that is not e
   expect(code).toBe(0)
   expect(out).toContain(`copied to ${target}; commits had to wait`)
   expect(await json(['ps', target])).toEqual(await json(['ps', stopped]))
-  const again = await bailiwick(['backup', stopped, target])
+  const again = await called(['backup', stopped, target])
   expect(again).toMatchObject({ code: 3, out: '' })
   expect(again.err).toMatch(/^bailiwick: DIRECTORY_NOT_OURS: .* Choose a target that is empty or does not exist\.\n$/)
 })
 
+test('a backup that is interrupted says so, and leaves nothing behind', async () => {
+  const target = folder.path('interrupted')
+  const ending = await called(['backup', stopped, target], { interruption: () => AbortSignal.abort(new Interrupted('SIGINT')) })
+  expect(ending).toEqual({ code: 3, out: '', err: 'bailiwick: INTERRUPTED: SIGINT has ended it, and nothing is left of it.\n' })
+  expect(readdirSync(folder.path('.')).filter((name) => name.startsWith('interrupted'))).toEqual([])
+})
+
 test('nothing but a repair changes a directory', async () => {
-  const before = folder.path('before')
-  cpSync(stopped, before, { recursive: true })
-  for (const args of [['doctor'], ['ps'], ['timers'], ['stats']]) await bailiwick([...args, stopped])
-  const { readFileSync, readdirSync } = await import('node:fs')
-  const content = (directory: string): readonly (readonly [string, string])[] =>
-    readdirSync(directory).map((name) => [name, readFileSync(`${directory}/${name}`).toString('base64')] as const)
-  expect(content(stopped)).toEqual(content(before))
+  const before = contentOf(stopped)
+  for (const args of [['doctor'], ['ps'], ['timers'], ['stats']]) expect(await called([...args, stopped])).toMatchObject({ code: 0 })
+  expect(contentOf(stopped)).toEqual(before)
 })

@@ -1,12 +1,15 @@
 /** The command line as a child process, and processes that own directories. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createInterface } from 'node:readline'
+import { runCli } from '../src/cli.ts'
+import type { World } from '../src/command.ts'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const scene = fileURLToPath(new URL('fixtures/scene.ts', import.meta.url))
@@ -30,9 +33,27 @@ export async function bailiwick(args: readonly string[], env: Readonly<Record<st
   return { code, out, err }
 }
 
+/** The same inside of this process: for what does not depend on being one. */
+export async function called(args: readonly string[], world: Partial<World> = {}): Promise<Ending> {
+  let out = ''
+  let err = ''
+  const code = await runCli(args, {
+    now: () => Date.now(),
+    elapsed: () => performance.now(),
+    print: (text) => void (out += text),
+    warn: (text) => void (err += text),
+    columns: undefined,
+    isColored: false,
+    isDebugging: false,
+    interruption: () => new AbortController().signal,
+    ...world,
+  })
+  return { code, out, err }
+}
+
 /** What a command line prints with `--json`. */
 export async function json(args: readonly string[]): Promise<unknown> {
-  const { out, err } = await bailiwick([...args, '--json'])
+  const { out, err } = await called([...args, '--json'])
   if (out === '') throw new Error(err)
   return JSON.parse(out)
 }
@@ -46,6 +67,19 @@ export interface Folder extends Disposable {
 export function makeFolder(): Folder {
   const root = mkdtempSync(join(tmpdir(), 'bailiwick-cli-'))
   return { path: (name) => join(root, name), [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) }
+}
+
+/** Every file of a directory with a digest of what is in it, apart from SQLite's index of a log, which readers make anew. */
+export function contentOf(directory: string): Readonly<Record<string, string>> {
+  const names = readdirSync(directory).filter((name) => !name.endsWith('-shm'))
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      createHash('sha256')
+        .update(readFileSync(join(directory, name)))
+        .digest('hex'),
+    ]),
+  )
 }
 
 /** A process that has a directory open, in which there is something of every kind. */

@@ -39,7 +39,7 @@ describe.concurrent('totals', () => {
     expect(totalsOf(last), `killed after ${kills.join(', ')} ms`).toEqual(totalsOf(undisturbed))
   })
 
-  test('of twice the rounds are the same in two runs as in one', { timeout: 60_000 }, async (context) => {
+  test('of twice the rounds are the same in two runs as in one', { timeout: 120_000 }, async (context) => {
     const [data, atOnce] = [directory(context), directory(context)]
     expect((await finished(start(context, ['--rounds', '3', '--replay-only', '--data', data]))).code).toBe(0)
     const [inTwo, inOne] = await Promise.all(
@@ -51,7 +51,7 @@ describe.concurrent('totals', () => {
 })
 
 describe.concurrent('the demo', () => {
-  test('says in words what it did, and started again that it is done', { timeout: 30_000 }, async (context) => {
+  test('says in words what it did, and started again that it is done', { timeout: 120_000 }, async (context) => {
     const data = directory(context)
     const first = await finished(start(context, ['--rounds', '2', '--data', data]))
     expect(first).toMatchObject({ code: 0, stderr: '' })
@@ -71,7 +71,7 @@ describe.concurrent('the demo', () => {
     expect(again.stdout).toContain('Scene 2')
   })
 
-  test('ends politely on Ctrl-C, with exit code 130, and goes on from there', { timeout: 60_000 }, async (context) => {
+  test('ends politely on Ctrl-C, with exit code 130, and goes on from there', { timeout: 120_000 }, async (context) => {
     const data = directory(context)
     const demo = start(context, ['--rounds', '100000', '--data', data])
     await output(demo, 'Replaying')
@@ -86,7 +86,7 @@ describe.concurrent('the demo', () => {
 
   test(
     'K22 killed with -9 in the middle of its scene goes on with it, and every message has its one answer',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async (context) => {
       const data = directory(context)
       const kills: number[] = []
@@ -112,7 +112,7 @@ describe.concurrent('the demo', () => {
     },
   )
 
-  test('ends politely on Ctrl-C in the middle of its scene, and goes on with it', { timeout: 60_000 }, async (context) => {
+  test('ends politely on Ctrl-C in the middle of its scene, and goes on with it', { timeout: 120_000 }, async (context) => {
     const data = directory(context)
     const demo = start(context, ['--rounds', '1', '--data', data])
     await output(demo, 'Scene 1')
@@ -128,7 +128,7 @@ describe.concurrent('the demo', () => {
 
   test(
     'refuses a directory that another process has open: one line with its process id, exit code 1',
-    { timeout: 30_000 },
+    { timeout: 120_000 },
     async (context) => {
       const data = directory(context)
       const first = start(context, ['--rounds', '100000', '--data', data])
@@ -142,7 +142,7 @@ describe.concurrent('the demo', () => {
 
   test.for(['--round 2', '--rounds many', '--rounds 0', '--rounds', 'surplus'])(
     'answers the options "%s" with one line and exit code 2',
-    { timeout: 30_000 },
+    { timeout: 120_000 },
     async (options, context) => {
       const { code, stdout, stderr } = await finished(start(context, ['--data', directory(context), ...options.split(' ')]))
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' })

@@ -8,20 +8,24 @@ import { expect, onTestFinished, test } from 'vitest'
 const examples = join(import.meta.dirname, '..')
 const guide = readFileSync(join(examples, '..', '..', 'docs', 'supervision.md'), 'utf8')
 
-test('G11 a printer that jams too often is quarantined, heard of by its office, and goes on with what was kept', { timeout: 30_000 }, () => {
-  const directory = mkdtempSync(join(tmpdir(), 'bailiwick-printers-'))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  const printed = execFileSync(process.execPath, [join(examples, 'printers/main.ts'), join(directory, 'data')], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  // The tap speaks when it hears of something: between the lines, not always at the same place.
-  const isTold = (line: string): boolean => line.startsWith('   ')
-  const lines = printed.trimEnd().split('\n')
-  const shown = (/```text\n([\s\S]*?)```/.exec(guide)?.[1] ?? '').trimEnd().split('\n')
-  expect(lines.filter((line) => !isTold(line))).toEqual(shown.filter((line) => !isTold(line)))
-  expect(lines.filter((line) => isTold(line))).toEqual(shown.filter((line) => isTold(line)))
-})
+test(
+  'G11 a printer that jams too often is quarantined, heard of by its office, and goes on with what was kept',
+  { timeout: 30_000 },
+  () => {
+    const directory = mkdtempSync(join(tmpdir(), 'bailiwick-printers-'))
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const printed = execFileSync(process.execPath, [join(examples, 'printers/main.ts'), join(directory, 'data')], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    // The tap speaks when it hears of something: between the lines, not always at the same place.
+    const isTold = (line: string): boolean => line.startsWith('   ')
+    const lines = printed.trimEnd().split('\n')
+    const shown = (/```text\n([\s\S]*?)```/.exec(guide)?.[1] ?? '').trimEnd().split('\n')
+    expect(lines.filter((line) => !isTold(line))).toEqual(shown.filter((line) => !isTold(line)))
+    expect(lines.filter((line) => isTold(line))).toEqual(shown.filter((line) => isTold(line)))
+  },
+)
 
 test('the guide to supervision shows the example as it is', () => {
   const shown = [...guide.matchAll(/```ts\n\/\/ (packages\/examples\/\S+)\n([\s\S]*?)```/g)]

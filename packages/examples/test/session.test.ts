@@ -19,6 +19,9 @@ import { careless } from './fixtures/careless.actor.ts'
 
 const TOKEN = 'token-4711-of-these-tests'
 
+/** Slow enough that also on a busy machine a step is not over before the comment that is to interrupt it arrives. */
+const UNHURRIED = { chunkMs: 20 }
+
 interface Stage {
   readonly system: System
   readonly directory: string
@@ -89,8 +92,7 @@ function begunAfter({ seen, calledAt }: Sent): number {
 describe('a session', () => {
   test('K01, K02 a review comment steals it, the task goes on with the step in hand, and the provider is the same process', async () => {
     const { system, ref, implement, respond, replies } = await stage()
-    // Slow enough that also on a busy machine its second step is not over before the comment arrives.
-    const task = implement({ chunkMs: 20 })
+    const task = implement(UNHURRIED)
     await task.streaming(2)
     const comment = respond()
     const [done, reply] = [await workOf(task), await workOf(comment)]
@@ -174,12 +176,12 @@ describe('a session', () => {
 describe('a provider that', () => {
   test('K07, K08 ignores its interrupt is killed after the drain deadline; the task is cancelled all the same and goes on with a fresh one', async () => {
     const { system, ref, implement, respond } = await stage()
-    const task = implement({ misbehaviours: ['ignores interrupts'], politeFor: 1 })
+    const task = implement({ ...UNHURRIED, misbehaviours: ['ignores interrupts'], politeFor: 1 })
     await task.streaming(2)
     const comment = respond()
     const [done, reply] = [await workOf(task), await workOf(comment)]
     expect(begunAfter(comment)).toBeGreaterThanOrEqual(1_000)
-    expect(begunAfter(comment)).toBeLessThan(2_000)
+    expect(begunAfter(comment)).toBeLessThan(3_000)
     expect(system.stats().turns.forced).toBe(1)
     expect((await turnOf(ref, 'implement')).history).toMatchObject([
       { epoch: 1, outcome: 'cancelled', mode: 'steal', isForced: true },
@@ -194,7 +196,7 @@ describe('a provider that', () => {
 
   test('finishes although it was told to stop has its answer kept, and the step is not done again', async () => {
     const { system, implement, respond } = await stage()
-    const task = implement({ misbehaviours: ['finishes all the same'] })
+    const task = implement({ ...UNHURRIED, misbehaviours: ['finishes all the same'] })
     await task.streaming(2)
     const comment = respond()
     await Promise.all([workOf(task), workOf(comment)])
@@ -204,7 +206,7 @@ describe('a provider that', () => {
 
   test('K08 finishes the last step although it was told to stop: the result counts as late, and is returned when the task resumes', async () => {
     const { ref, implement, respond } = await stage()
-    const task = implement({ misbehaviours: ['finishes all the same'] })
+    const task = implement({ ...UNHURRIED, misbehaviours: ['finishes all the same'] })
     await task.streaming(4)
     const comment = respond()
     expect((await workOf(task)).answers).toHaveLength(4)
@@ -215,7 +217,7 @@ describe('a provider that', () => {
 
   test('sends a result after its interrupt was acknowledged is understood: the next prompt drops it by its id', async () => {
     const { implement, respond } = await stage()
-    const task = implement({ misbehaviours: ['sends its result late'] })
+    const task = implement({ ...UNHURRIED, misbehaviours: ['sends its result late'] })
     await task.streaming(2)
     const comment = respond()
     const reply = await workOf(comment)
@@ -246,7 +248,7 @@ describe('a provider that', () => {
 
   test('K20 crashes while it stops does not make the prompt come back: the task is cancelled, and goes on with a fresh one', async () => {
     const { ref, implement, respond } = await stage()
-    const task = implement({ misbehaviours: ['crashes when interrupted'] })
+    const task = implement({ ...UNHURRIED, misbehaviours: ['crashes when interrupted'] })
     await task.streaming(2)
     const [reply, done] = [await workOf(respond()), await workOf(task)]
     expect((await turnOf(ref, 'implement')).history).toMatchObject([

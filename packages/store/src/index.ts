@@ -80,22 +80,28 @@ export type {
   ActorDetail,
   ActorRow,
   BackupOptions,
+  BackupProgress,
   BackupReport,
   DeadLetterRow,
   DirectoryReader,
+  FaultRow,
   Finding,
   FindingLevel,
   InboxRow,
   OwnerView,
+  PromiseFilter,
   PromiseRow,
   RepairReport,
   RowFilter,
   ShardSummary,
   TimerRow,
+  VerifyOptions,
 } from './maintenance.ts'
 export { openReader } from './sqlite/reader.ts'
+export { verifyDirectory } from './sqlite/verify.ts'
 export { backupDirectory } from './sqlite/backup.ts'
 export { repairDirectory } from './sqlite/repair.ts'
+export type { RepairOptions } from './sqlite/repair.ts'
 
 // Memory
 export { createMemoryDisk } from './memory/disk.ts'

@@ -16,7 +16,7 @@ export const backup: Command = {
     'Ended by a signal, it leaves nothing behind.',
   ],
   async run({ directory, subject, world }) {
-    const report = await backupDirectory(directory, subject, { now: world.now(), elapsed: world.elapsed, signal: world.signal })
+    const report = await backupDirectory(directory, subject, { now: world.now(), elapsed: world.elapsed, signal: world.interruption() })
     const { findings, bytes, shards, heldMs } = report
     return {
       json: { directory: report.directory, shards, bytes, heldMs, findings: findingsAsJson(findings) },

@@ -47,7 +47,11 @@ function letterOf(row: DeadLetterRow, isFull: boolean): Letter {
   return {
     id: `${shard}-${sequence}`,
     actor: addressOf(row),
-    ...{ type, key, shard, command, reason },
+    type,
+    key,
+    shard,
+    command,
+    reason,
     code: textField(error, 'code'),
     revision: revision ?? null,
     at,

@@ -42,7 +42,12 @@ export const doctor: Command = {
 /** Findings with every field. */
 export function findingsAsJson(findings: readonly Finding[]): readonly object[] {
   return findings.map(({ level, code, place, message, advice, isRepairable }) => ({
-    ...{ level, code, place, message, advice: advice ?? null, isRepairable },
+    level,
+    code,
+    place,
+    message,
+    advice: advice ?? null,
+    isRepairable,
   }))
 }
 

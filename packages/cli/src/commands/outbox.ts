@@ -68,7 +68,9 @@ function promiseOf(row: PromiseRow, isFull: boolean): Promised {
   }
   const parcel = attempt(() => decodeParcel(content))
   return {
-    ...{ kind, shard, sequence },
+    kind,
+    shard,
+    sequence,
     name: parcel?.command ?? null,
     from: parcel?.detail?.from ?? null,
     to: parcel === undefined ? null : addressOf(parcel),

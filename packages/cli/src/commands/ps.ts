@@ -50,7 +50,17 @@ function processOf(row: ActorRow): Process {
   const { type, key, shard, revision, version, bytes, waiting, timers, turns } = row
   const fault = faultOf(row, row.fault)
   return {
-    ...{ actor: addressOf(row), type, key, shard, isStored: true, revision, version, bytes, waiting, timers, turns },
+    actor: addressOf(row),
+    type,
+    key,
+    shard,
+    isStored: true,
+    revision,
+    version,
+    bytes,
+    waiting,
+    timers,
+    turns,
     held: fault?.held?.mode ?? null,
     failures: fault?.failures.length ?? 0,
   }
@@ -69,9 +79,19 @@ function heldProcess(reader: DirectoryReader, row: FaultRow): Process {
   const { type, key, shard, detail } = row
   const fault = faultOf(row, detail)
   return {
-    ...{ actor: addressOf(row), type, key, shard, isStored: false, revision: null, version: null, bytes: 0 },
+    actor: addressOf(row),
+    type,
+    key,
+    shard,
+    isStored: false,
+    revision: null,
+    version: null,
+    bytes: 0,
     waiting: reader.inbox({ type, key, limit: Number.MAX_SAFE_INTEGER }).length,
-    ...{ timers: 0, turns: 0, held: fault?.held?.mode ?? null, failures: fault?.failures.length ?? 0 },
+    timers: 0,
+    turns: 0,
+    held: fault?.held?.mode ?? null,
+    failures: fault?.failures.length ?? 0,
   }
 }
 
@@ -88,8 +108,12 @@ function headline(reader: DirectoryReader, now: number): string {
   const turns = sum((shard) => shard.turns)
   const letters = sum((shard) => shard.deadLetters)
   const counts = [
-    ...[countOf(shards.length, 'shard'), countOf(actors, 'actor'), `${waiting} waiting`, countOf(timers, 'timer')],
-    ...[countOf(turns, 'turn'), countOf(letters, 'dead letter')],
+    countOf(shards.length, 'shard'),
+    countOf(actors, 'actor'),
+    `${waiting} waiting`,
+    countOf(timers, 'timer'),
+    countOf(turns, 'turn'),
+    countOf(letters, 'dead letter'),
   ]
   return `${visible(reader.directory)}: ${ownerLine(reader.owner(), now)}\n${counts.join(', ')}\n`
 }

@@ -19,7 +19,7 @@ export const show: Command = {
   positionals: ['DIR', 'TYPE/KEY'],
   options: ['full', 'json'],
   details: [
-    "A compound key is a JSON array: bailiwick show DIR 'order/[\"eu\",\"17\"]'.",
+    'A compound key is a JSON array: bailiwick show DIR \'order/["eu","17"]\'.',
     'The state of a journaled actor is that of its last snapshot; the events after it are its journal.',
     '--full shows inputs and events too.',
   ],
@@ -43,9 +43,15 @@ function detailOf(reader: DirectoryReader, address: Address, isFull: boolean): D
   if (found === undefined) return unstored(reader, address, isFull)
   const { shard, revision, version, bytes, events } = found
   return {
-    ...{ actor: addressOf(address), type, key, shard, isStored: true },
+    actor: addressOf(address),
+    type,
+    key,
+    shard,
+    isStored: true,
     revision: revision + events.length,
-    ...{ snapshotRevision: revision, version, bytes },
+    snapshotRevision: revision,
+    version,
+    bytes,
     state: parsed(found.snapshot),
     fault: faultOf(found, found.fault),
     waiting: found.inbox.map((row) => waitingOf(row, isFull)),
@@ -65,10 +71,22 @@ function unstored(reader: DirectoryReader, address: Address, isFull: boolean): D
   const shard = fault?.shard ?? inbox[0]?.shard
   if (shard === undefined) return undefined
   return {
-    ...{ actor: addressOf(address), type, key, shard, isStored: false },
-    ...{ revision: null, snapshotRevision: null, version: null, bytes: 0, state: null },
+    actor: addressOf(address),
+    type,
+    key,
+    shard,
+    isStored: false,
+    revision: null,
+    snapshotRevision: null,
+    version: null,
+    bytes: 0,
+    state: null,
     fault: faultOf(address, fault?.detail),
     waiting: inbox.map((row) => waitingOf(row, isFull)),
-    ...{ timers: [], leases: [], openCalls: [], turns: [], journal: [] },
+    timers: [],
+    leases: [],
+    openCalls: [],
+    turns: [],
+    journal: [],
   }
 }

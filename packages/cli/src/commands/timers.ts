@@ -15,13 +15,21 @@ export const timers: Command = {
   summary: 'list the timers that are set, the earliest first',
   positionals: ['DIR'],
   options: ['type', 'key', 'limit', 'full', 'json'],
-  details: ['Beside those of actors there are timers of kind `call` and `lease`: they end an open call or a lease. --full shows events too.'],
+  details: [
+    'Beside those of actors there are timers of kind `call` and `lease`: they end an open call or a lease. --full shows events too.',
+  ],
   run(call) {
     const { options, world } = call
     const filter = filterOf('timers', options)
     return looking(call, (reader): Answer => {
       const { rows, remark } = limited(reader.timers(filter), options.limit)
-      const found = rows.map((row) => ({ actor: addressOf(row), type: row.type, key: row.key, shard: row.shard, ...timerOf(row, options.full) }))
+      const found = rows.map((row) => ({
+        actor: addressOf(row),
+        type: row.type,
+        key: row.key,
+        shard: row.shard,
+        ...timerOf(row, options.full),
+      }))
       const text = (): string =>
         found.length === 0
           ? 'No timers.\n'

@@ -1,5 +1,5 @@
 /** The real seams, together. */
-import { nodeClock, nodeScheduler } from './node-clock.ts'
+import { nodeClock, nodeRandom, nodeScheduler } from './node-clock.ts'
 import { nodeDiagnostics, nodeWarn } from './node-diagnostics.ts'
 import { nodeSignals } from './node-signals.ts'
 import { nodeStores } from './node-stores.ts'
@@ -10,6 +10,7 @@ import type { Seams } from './seams.ts'
 export const nodeSeams: Seams = {
   clock: nodeClock,
   scheduler: nodeScheduler,
+  random: nodeRandom,
   stores: nodeStores,
   startThread: startNodeThread,
   diagnostics: nodeDiagnostics,

@@ -2,7 +2,7 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it refuses an old Node.js before anything else is loaded.
 import '../node-version.ts'
 import { parentPort, workerData } from 'node:worker_threads'
-import { encodeError, messageOf } from '../errors.ts'
+import { encodeError } from '../errors.ts'
 import { openShards } from '../shard/assembly.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { loadDefinitions, loadEffects } from './load-definitions.ts'
@@ -40,7 +40,8 @@ async function serve(): Promise<ThreadMessage> {
       stores: nodeStores,
       turnPlaces: nodeTurnPlaces({ poolThreads: start.limits.poolThreads }),
       children: nodeChildren,
-      report: (error) => process.emitWarning(messageOf(error), { type: 'BailiwickAction', detail: stackOf(error) }),
+      // The shard tells the caller's thread, which knows the logger.
+      report: () => undefined,
     })
     startHeartbeat(
       start.beat,
@@ -60,11 +61,6 @@ function sayLoading(module: LoadedModule): void {
 
 function say(message: ThreadMessage): void {
   parentPort?.postMessage(message)
-}
-
-/** Where an error comes from, as far as it says. */
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? '') : ''
 }
 
 say(await serve())

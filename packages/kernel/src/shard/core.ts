@@ -188,6 +188,20 @@ export class ShardCore {
     this.gauges[gauge] = (this.gauges[gauge] ?? 0) + amount
   }
 
+  /** Notes what is about to be served, for whoever has to say so if the thread dies of it; 0 for what does not apply. */
+  mark(call: number, sequence: number, generation: number): void {
+    const { gauges } = this
+    gauges[Gauge.servingCall] = call
+    gauges[Gauge.servingSequence] = sequence
+    gauges[Gauge.servingGeneration] = generation
+    gauges[Gauge.isServing] = 1
+  }
+
+  /** It has been served. */
+  unmark(): void {
+    this.gauges[Gauge.isServing] = 0
+  }
+
   /** A sequence that nothing on this shard had before: of a stored command, an open call, an effect or a dead letter. */
   takeSequence(): number {
     const sequence = this.nextSequence

@@ -190,8 +190,9 @@ export class ShardEffects implements EffectsPart {
     for (const row of rows) {
       if (freeOf(queue) <= 0 || this.#isClosed) break
       if (isSpokenFor(batch, row) || (committing !== undefined && isSpokenFor(committing, row))) continue
-      if (isSpent(queue.definition, row)) {
-        const error = new ShardCrashed(`it died during attempt ${row.attempts} of the effect "${row.name}"`)
+      const poison = this.#core.poison.sequences.get(row.sequence)
+      if (poison !== undefined || isSpent(queue.definition, row)) {
+        const error = new ShardCrashed(poison ?? `it died during attempt ${row.attempts} of the effect "${row.name}"`)
         this.#record({ queue, row, attempt: row.attempts, result: { error, isLast: true, isUnknown: true } })
         continue
       }
@@ -229,13 +230,22 @@ export class ShardEffects implements EffectsPart {
       // The probe may have taken the whole time of the attempt, or the attempts may be used up.
       if (running.get(row.sequence) !== run) return
       if (attempt > definition.retry.maxAttempts) end(false)(new ShardCrashed(`it died during the last attempt of "${row.name}"`))
-      else attemptOf(definition, given).then(succeed, end(false))
+      else this.#guarded(row, () => attemptOf(definition, given)).then(succeed, end(false))
     }
     if (!isProbed) perform()
     else {
       // As long as the probe does not answer, it is not known what the last attempt did.
-      probeOf(definition, given).then((found) => (found.done ? succeed(found.output) : perform()), end(true))
+      const probing = this.#guarded(row, () => probeOf(definition, given))
+      probing.then((found) => (found.done ? succeed(found.output) : perform()), end(true))
     }
+  }
+
+  /** Runs what may end the thread, with its name written down. */
+  #guarded<Result>({ sequence }: DueEffect, run: () => Promise<Result>): Promise<Result> {
+    this.#core.mark(0, sequence, 0)
+    const running = run()
+    this.#core.unmark()
+    return running
   }
 
   #givenOf({ input, idempotencyKey, name }: DueEffect, attempt: number, { abort, over }: Run): EffectAttempt<never> {

@@ -49,7 +49,7 @@ export const Gauge = {
   isServing: 39,
   /** … the caller's number of the call; 0 if there is none. */
   servingCall: 40,
-  /** … the sequence of the stored command; 0 if it is not stored. */
+  /** … the sequence of the stored command, the effect or the turn; 0 if it is none. */
   servingSequence: 41,
   /** … the generation of the timer; 0 if it is none. */
   servingGeneration: 42,
@@ -58,6 +58,8 @@ export const Gauge = {
   loopLagMsMax: 44,
   /** Events that were not told to the tap because there were too many. */
   tapLost: 45,
+  /** 1 while the store is made smaller: the thread's event loop stands still, and does not hang. */
+  isCompacting: 46,
 } as const
 
 /** How many numbers the array needs. */

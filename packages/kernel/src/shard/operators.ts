@@ -6,6 +6,7 @@ import { ToShard } from '../protocol/to-shard.ts'
 import type { HoldsMessage, LettersMessage } from '../protocol/to-shard.ts'
 import type { ShardCore } from './core.ts'
 import type { HeldView } from './fault.ts'
+import { Gauge } from './gauges.ts'
 import { discard, list, replay } from './letters.ts'
 import type { Supervisor } from './supervisor.ts'
 
@@ -73,11 +74,15 @@ export class Operators {
   async betweenBatches(): Promise<void> {
     const calls = this.#compacting.splice(0)
     if (calls.length === 0) return
+    const { gauges } = this.#core
+    gauges[Gauge.isCompacting] = 1
     try {
       await this.#core.store.compact()
       this.#parts.send(calls.map((call) => [FromShard.value, call]))
     } catch (error) {
       for (const call of calls) this.fail(call, error)
+    } finally {
+      gauges[Gauge.isCompacting] = 0
     }
   }
 

@@ -504,11 +504,11 @@ export class Shard implements HostEvents<Cell> {
     const internal = cell.suspended === undefined ? cell.internals?.shift() : undefined
     if (internal === undefined) this.#serveWaiting(cell)
     else {
-      this.#mark(0, 0, internal.tag === 'tick' ? internal.timer.generation : 0)
+      core.mark(0, 0, internal.tag === 'tick' ? internal.timer.generation : 0)
       serveInternal(core, cell, cell.hosted, internal)
     }
     if (cell.session !== undefined) advance(core, cell, cell.hosted)
-    core.gauges[Gauge.isServing] = 0
+    core.unmark()
     this.#admitWaiting(cell)
     cell.closeMailbox()
     core.residents.touch(cell, core.clock.elapsed())
@@ -529,7 +529,7 @@ export class Shard implements HostEvents<Cell> {
     // One that was suspended may have been withdrawn meanwhile.
     if (waiting === undefined || hosted === undefined || waiting.isWithdrawn) return
     core.batch.commands += 1
-    this.#mark(waiting.call, waiting.sequence, 0)
+    core.mark(waiting.call, waiting.sequence, 0)
     const poison = core.poison.sequences.size === 0 ? undefined : core.poison.sequences.get(waiting.sequence)
     if (poison !== undefined) {
       core.batch.touch(cell)
@@ -964,15 +964,6 @@ export class Shard implements HostEvents<Cell> {
   /** Says how the shard is. */
   #say(state: ShardState): void {
     this.#send([[FromShard.state, 0, state]])
-  }
-
-  /** Notes what is being served, for whoever has to say so if the thread dies of it. */
-  #mark(call: number, sequence: number, generation: number): void {
-    const { gauges } = this.#core
-    gauges[Gauge.servingCall] = call
-    gauges[Gauge.servingSequence] = sequence
-    gauges[Gauge.servingGeneration] = generation
-    gauges[Gauge.isServing] = 1
   }
 
   /** Tells the tap what a batch has done. */

@@ -213,9 +213,17 @@ export class TurnRuns implements TurnsPart {
     this.#report(cell, { kind: 'ended', id, epoch, result, isSignaled: run.signal.signal.aborted })
   }
 
-  #runAt({ cell, definition, name, kill, processes }: Run, context: AnyTurnContext): unknown {
+  #runAt({ cell, definition, id, name, kill, processes }: Run, context: AnyTurnContext): unknown {
     const { on, run } = definition
-    if (on === 'shard') return run(context)
+    if (on === 'shard') {
+      // What it does before it yields first may end the thread.
+      this.#core.mark(0, id, 0)
+      try {
+        return run(context)
+      } finally {
+        this.#core.unmark()
+      }
+    }
     const { module, type } = cell.kind.definition
     return this.#parts.places.run({ on, module, type, command: name }, context, kill.signal, processes.fork)
   }

@@ -348,8 +348,9 @@ function recover(core: ShardCore, cell: Cell, hosted: Hosted): void {
   const hasFrame = record.frame !== undefined
   record.crashes += 1
   const crash: TurnCause = { reason: 'the shard died' }
-  if (intent === undefined && record.crashes > CRASHES_MAX) {
-    const error = new ShardCrashed(`it died ${record.crashes} times while the turn ran, the last time in epoch ${record.epoch}`)
+  const poison = core.poison.sequences.get(record.id)
+  if (intent === undefined && (poison !== undefined || record.crashes > CRASHES_MAX)) {
+    const error = new ShardCrashed(poison ?? `it died ${record.crashes} times while the turn ran, the last time in epoch ${record.epoch}`)
     endWith(core, cell, hosted, session, record, { outcome: 'failed', error })
   } else {
     const wanted = intent ?? { mode: 'steal', by: crash, at: core.batch.at }

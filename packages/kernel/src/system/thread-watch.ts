@@ -4,6 +4,7 @@
  * What counts are looks, not hours. If the caller's own thread is blocked, or the whole process is stopped, or the machine
  * sleeps, nobody looks meanwhile, and nobody is accused.
  */
+import { Gauge } from '../shard/gauges.ts'
 import type { ThreadSupervision } from '../definition/supervision.ts'
 import type { Clock, ShardThread, Timer } from '../seams/seams.ts'
 
@@ -59,7 +60,9 @@ export class ThreadWatch {
   #look(): void {
     const { supervision, onHung, onOverdue, thread } = this.#parts
     const beat = thread.beat() ?? 0
-    if (this.#hasStarted && beat !== this.#lastBeat) this.#stillMs = 0
+    // While the store is made smaller nothing else is done.
+    const isBusy = thread.gauges.some((values) => values[Gauge.isCompacting] === 1)
+    if (this.#hasStarted && (beat !== this.#lastBeat || isBusy)) this.#stillMs = 0
     else this.#stillMs += this.#lookMs
     this.#lastBeat = beat
     if (this.#stillMs < (this.#hasStarted ? supervision.hangMs : supervision.startMs)) this.#wait()

@@ -250,6 +250,16 @@ describe.each(WAYS)('$title', (way) => {
     expect((await ward.now(ref.snapshot())).value).toBe('awake')
   })
 
+  test('G11 a child that broke begins anew by itself, although nothing else reaches its actor', async () => {
+    const ward = await wardOf(way, { actors })
+    await ward.now(ward.system.actor(patient, 'a').ask.brood())
+    await ward.until('there is an egg', () => outside.eggs.length === 1)
+    await ward.pass(1_000)
+    outside.eggs[0]?.crack(new Error('broken'))
+    await ward.pass(200)
+    expect(outside.eggs).toHaveLength(2)
+  })
+
   test('G11 a child that is a machine begins anew from the committed snapshot, without what a failed transition sent it', async () => {
     const ward = await wardOf(way, { actors })
     const ref = ward.system.actor(office, 'a')
