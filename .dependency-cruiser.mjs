@@ -1,4 +1,4 @@
-// Which module may import which. The arrows: examples → actors → kernel → store; inspector → kernel; testkit → kernel, store; the tests of examples → testkit.
+// Which module may import which. The arrows: examples → actors → kernel → store; inspector → kernel; testkit, cli → kernel, store; the tests of examples → testkit.
 // test/ and bench/ may import every package.
 
 /** The only packages of ours that a package may import. */
@@ -8,6 +8,7 @@ const arrows = {
   actors: ['kernel'],
   inspector: ['kernel'],
   testkit: ['kernel', 'store'],
+  cli: ['kernel', 'store'],
   lint: [],
   examples: ['actors', 'kernel', 'testkit'],
 }

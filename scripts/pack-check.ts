@@ -1,6 +1,6 @@
 /**
  * Proves that what would be published works: builds, packs, asks publint about each tarball, installs the tarballs in an
- * empty folder, and there runs and type-checks the plain JavaScript program of scripts/consumer on them.
+ * empty folder, and there runs the command line and runs and type-checks the plain JavaScript program of scripts/consumer on them.
  */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,4 +27,5 @@ cpSync(join(root, 'scripts/consumer'), consumer, { recursive: true })
 writeFileSync(join(consumer, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }))
 run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', ...files], consumer)
 run('node', ['main.js'], consumer)
+run(join(consumer, 'node_modules/.bin/bailiwick'), ['--version'], consumer)
 run('tsc', ['-p', '.', '--typeRoots', join(root, 'node_modules/@types')], consumer)

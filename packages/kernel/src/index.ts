@@ -55,6 +55,11 @@ export {
   watch,
 } from './hosting/actions.ts'
 
+// Reading a directory from outside, for tools
+export { encodeKey } from './definition/key.ts'
+export { decodeFault } from './shard/fault.ts'
+export { decodeLane, decodeLease, decodeOpenCall, decodeParcel, decodeTimerName, decodeTurn } from './shard/stored-texts.ts'
+
 // Types of what they answer
 export type { System } from './system/system.ts'
 export type { CloseOptions, CloseReport } from './system/closing.ts'

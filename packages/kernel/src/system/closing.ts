@@ -83,7 +83,7 @@ export class Closing {
 
   /** Takes the wish of somebody else who closes: the earlier end counts. */
   hasten({ timeoutMs, mode }: CloseOptions): void {
-    if (mode === 'drain') this.#deadline.shorten(0)
+    if (mode === 'now') this.#deadline.shorten(0)
     else if (timeoutMs !== undefined) this.#deadline.shorten(timeoutMs)
   }
 
