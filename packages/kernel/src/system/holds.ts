@@ -120,10 +120,11 @@ export class Quarantine {
   /** The shards on which a filter can find anything. */
   #places(filter: HeldFilter): readonly { readonly shard: number; readonly client: ShardClient }[] {
     const clients = this.#clients()
-    const { type, key } = storedFilterOf(filter)
+    const { key } = storedFilterOf(filter)
     const places = clients.map((client, shard) => ({ shard, client }))
-    if (type === undefined || key === undefined) return places
-    const only = shardOf(type, key, clients.length)
+    // A name alone does not tell under which other name its actors may be stored, and so where.
+    if (filter.definition === undefined || key === undefined) return places
+    const only = shardOf(filter.definition.storedAs, key, clients.length)
     return places.filter(({ shard }) => shard === only)
   }
 

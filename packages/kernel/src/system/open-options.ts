@@ -106,10 +106,13 @@ export function checkOptions(options: OpenSystemOptions): CheckedOptions {
   require(typeof options.directory === 'string' && options.directory !== '', 'directory', 'must be a path')
   require(Array.isArray(options.actors) && options.actors.length > 0, 'actors', 'must name at least one definition')
   const types = new Set<string>()
+  const stored = new Set<string>()
   for (const [index, actor] of options.actors.entries()) {
     require(isActorDefinition(actor), `actors.${index}`, 'must be made by defineActor')
     require(!types.has(actor.type), `actors.${index}`, `has the type "${actor.type}", which another definition has already`)
     types.add(actor.type)
+    require(!stored.has(actor.storedAs), `actors.${index}`, `is stored as "${actor.storedAs}", like another definition`)
+    stored.add(actor.storedAs)
   }
   const effects = options.effects ?? []
   require(Array.isArray(effects), 'effects', 'must be a list of definitions')

@@ -17,7 +17,7 @@ export interface SignalParts {
   readonly close: (isFirst: boolean, signal: EndSignal) => Promise<unknown>
 }
 
-/** Closes on signals from now on. Answers a function that gives them back. */
+/** Closes on signals from now on. Answers a function that gives them back, to be called when the system is closed. */
 export function closeOnSignals({ signals, names, close }: SignalParts): () => void {
   let taken: readonly (() => void)[] = []
   let count = 0
@@ -31,8 +31,7 @@ export function closeOnSignals({ signals, names, close }: SignalParts): () => vo
     // The first one says how the process ends.
     if (count > 1) return
     void closed.then(() => {
-      giveBack()
-      // Another system may still be closing: the last one sends it.
+      // By now the system has given its signals back. Another system may still be closing: the last one sends it.
       if (!isHeardByProgram && !signals.isHeard(signal)) signals.raise(signal)
     })
   }
