@@ -92,7 +92,7 @@ export default {
         path: '^packages/kernel/src/',
         pathNot: ['^packages/kernel/src/hosting/', '^packages/kernel/src/definition/', '^packages/kernel/src/index[.]ts$'],
       },
-      to: { path: '(^|/)xstate/', dependencyTypesNot: ['type-only'] },
+      to: { path: '(^|/)xstate/', dependencyTypesNot: ['type-only', 'npm-peer'] },
     },
     {
       name: 'examples-are-self-contained',
@@ -120,10 +120,10 @@ export default {
     },
     {
       name: 'dependency-declared',
-      comment: 'What a package imports stands in its own package.json; what its sources import, under dependencies.',
+      comment: 'What a package imports stands in its own package.json; what its sources import, under dependencies or peer dependencies.',
       severity: 'error',
       from: { path: '^packages/[^/]+/src/' },
-      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'], dependencyTypesNot: ['type-only'] },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'], dependencyTypesNot: ['type-only', 'npm-peer'] },
     },
   ],
   options: {

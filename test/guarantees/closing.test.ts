@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { command, defineActor, openSystem } from '@bailiwick/kernel'
 import type { CloseOptions, System } from '@bailiwick/kernel'
-import { TestWorld } from '@bailiwick/testkit'
+import { laterStore, TestWorld } from '@bailiwick/testkit'
 import { fromTransition } from 'xstate'
 import { dawdle, dawdler } from '../fixtures/dawdler.actor.ts'
 import { ledger } from '../fixtures/ledger.actor.ts'
@@ -215,6 +215,25 @@ describe('G13 a drain', () => {
     expect(again.stats().recovered).toBe(0)
     const entered = await Promise.all(Array.from({ length: 7 }, (_none, index) => again.actor(ledger, `k${index}`).ask.read()))
     expect(entered.reduce((total, { last }) => total + Object.keys(last).length, 0)).toBe(3_000)
+  })
+
+  test('waits for tells that are on their way, however slow the disk is', async () => {
+    const slowly = async <T>(work: () => T): Promise<Awaited<T>> => {
+      const over = Promise.withResolvers<undefined>()
+      world.clock.setTimer(() => over.resolve(undefined), 400)
+      await over.promise
+      return await work()
+    }
+    const world: TestWorld = makeWorld({
+      wrapStore: (store) => ({ ...laterStore(store, () => 0), commit: (batch) => slowly(() => store.commit(batch)) }),
+    })
+    const system = await world.open({ actors: [ledger], limits: { batchCommands: 2 } })
+    const tells = Array.from({ length: 9 }, (_none, index) => system.actor(ledger, 'a').tell.enter({ sender: `${index}`, n: 1 }))
+    const closing = system.close({ mode: 'drain', timeoutMs: 60_000 })
+    await world.advance(10_000)
+    expect(await closing).toEqual({ ...POLITE, waiting: 0 })
+    await Promise.all(tells)
+    expect((await world.open({ actors: [ledger] })).stats().recovered).toBe(0)
   })
 
   test('takes no new calls meanwhile', async () => {

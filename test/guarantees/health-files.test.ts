@@ -13,15 +13,15 @@ describe('G2 a backup', () => {
     const system = await open({ shards: 3 })
     const refs = Array.from({ length: 20 }, (_none, index) => system.actor(ledger, `k${index}`))
     await Promise.all(refs.map((ref) => ref.ask.enter({ sender: 's', n: 1 })))
-    let isOver = false
-    const load = Promise.all(
+    const load = { isOver: false }
+    const loading = Promise.all(
       refs.map(async (ref) => {
-        for (let n = 2; !isOver; n += 1) await ref.ask.enter({ sender: 's', n })
+        for (let n = 2; !load.isOver; n += 1) await ref.ask.enter({ sender: 's', n })
       }),
     )
     const report = await system.backup(file('copy'))
-    isOver = true
-    await load
+    load.isOver = true
+    await loading
     expect(report).toMatchObject({ directory: file('copy'), shards: 3 })
     expect(report.bytes).toBeGreaterThan(0)
     const copy = await openSystem({ directory: file('copy'), actors: [ledger], create: false })

@@ -1,6 +1,7 @@
 /** Health: whether every shard can serve now, and what is wrong with those that cannot. */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { TestWorld } from '@bailiwick/testkit'
+import { StoreUnavailable } from '@bailiwick/kernel'
 import type { System } from '@bailiwick/kernel'
 import { ledger } from '../fixtures/ledger.actor.ts'
 import { codeOf, makePlace, until } from '../fixtures/place.ts'
@@ -54,6 +55,36 @@ describe('G11 one shard that cannot serve is named, and no other', () => {
     await world.advance(60_000)
     expect(system.health()).toMatchObject({ status: 'degraded', reasons: [{ shard: 0, code: 'SHARD_CRASHED', since }] })
     expect(system.health().reasons[0]?.message).toMatch(/not replaced any more/)
+  })
+
+  test('G12 what goes on failing is one reason, since it began', async () => {
+    let isBroken = false
+    const world = new TestWorld({
+      shards: 2,
+      wrapStore: (store, shard) => {
+        if (isBroken) throw new StoreUnavailable('missing', `shard ${shard} is gone`)
+        return store
+      },
+    })
+    const system = await openIn(world, { supervision: { threads: { maxRestarts: Infinity } } })
+    const names = ['a', 'b', 'c', 'd', 'e', 'f']
+    await Promise.all(names.map((name) => system.actor(ledger, name).ask.enter({ sender: 's', n: 1 })))
+    isBroken = true
+    const crashedAt = world.clock.wall()
+    world.crashThreadOf(1)
+    await world.advance(1_000)
+    const failedAt = world.clock.wall()
+    world.disk.failCommits('io')
+    for (const name of names) void codeOf(system.actor(ledger, name).ask.enter({ sender: 's', n: 2 }))
+    await world.advance(20_000)
+    expect(system.health().reasons).toMatchObject([
+      { shard: 0, code: 'STORE_UNAVAILABLE', since: failedAt },
+      { shard: 1, since: crashedAt },
+    ])
+    isBroken = false
+    world.disk.failCommits(undefined)
+    await world.advance(120_000)
+    expect(system.health()).toEqual(READY)
   })
 
   test('a shard that had to begin anew is ready again', async () => {

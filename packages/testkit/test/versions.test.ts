@@ -18,16 +18,18 @@ function makeWorld(shards = 1): TestWorld {
   return world
 }
 
+const naming = setup({
+  types: { context: {} as { readonly name: string }, events: {} as { readonly type: 'rename'; readonly text: string } },
+}).createMachine({
+  context: { name: 'nobody' },
+  on: { rename: { actions: assign({ name: ({ event }) => event.text }) } },
+})
+
 /** A client of the first version: it knows a name. */
 const first = defineActor({
   type: 'client',
   module: import.meta.url,
-  logic: setup({
-    types: { context: {} as { readonly name: string }, events: {} as { readonly type: 'rename'; readonly text: string } },
-  }).createMachine({
-    context: { name: 'nobody' },
-    on: { rename: { actions: assign({ name: ({ event }) => event.text }) } },
-  }),
+  logic: naming,
   commands: { rename: command({ input: text }), name: query({ reply: ({ context }) => context.name }) },
 })
 
@@ -230,11 +232,8 @@ describe('an actor that leaves memory', () => {
   const brief = defineActor({
     type: 'brief',
     module: import.meta.url,
-    logic: first.logic as never, // The machine above, kept in memory for a moment only.
-    commands: {
-      rename: command({ input: text }),
-      name: query({ reply: ({ context }: { readonly context: { readonly name: string } }) => context.name }),
-    } as never,
+    logic: naming,
+    commands: { rename: command({ input: text }), name: query({ reply: ({ context }) => context.name }) },
     idleMs: 10,
   })
 
@@ -246,10 +245,7 @@ describe('an actor that leaves memory', () => {
           const world = new TestWorld()
           try {
             const system = await world.open({ actors: [brief] })
-            const ref = system.actor(brief, 'a') as never as {
-              readonly ask: { rename(input: { text: string }): Promise<unknown>; name(): Promise<string> }
-              readonly tell: { rename(input: { text: string }): Promise<unknown> }
-            }
+            const ref = system.actor(brief, 'a')
             let sent = 0
             const pending: Promise<unknown>[] = []
             for (const { pauseMs, isAsk } of steps) {
@@ -258,8 +254,8 @@ describe('an actor that leaves memory', () => {
               if (pauseMs > 0) await world.advance(pauseMs)
             }
             await Promise.all(pending)
-            const state = (await (ref as never as { snapshot(): Promise<{ context: { name: string } }> }).snapshot()).context
-            expect(state.name).toBe(sent === 0 ? 'nobody' : String(sent))
+            const { context } = await ref.snapshot()
+            expect(context.name).toBe(sent === 0 ? 'nobody' : String(sent))
             expect(system.stats().handled).toBe(sent)
           } finally {
             await world.close()

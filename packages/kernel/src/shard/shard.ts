@@ -718,7 +718,8 @@ export class Shard implements HostEvents<Cell> {
     const startedAt = clock.elapsed()
     try {
       const rows = seal(core, batch)
-      const committed = batch.hasWrites ? core.store.commit(rows) : undefined
+      // A shard that could not write tries again, even if there is nothing to write: only that shows that it can.
+      const committed = batch.hasWrites || this.#isDegraded ? core.store.commit(rows) : undefined
       if (!(committed instanceof Promise)) {
         this.#settle(batch, startedAt, committed)
         return false
@@ -872,6 +873,8 @@ export class Shard implements HostEvents<Cell> {
     }
     this.#core.awaiting.clear()
     for (const call of this.#parts.leaseQueue.drain()) answers.push([FromShard.error, call, encoded])
+    for (const calls of this.#core.followers.values()) for (const call of calls) answers.push([FromShard.error, call, encoded])
+    this.#core.followers.clear()
     this.#parts.effects.close()
     this.#parts.turns.kill()
     this.#processes.kill()

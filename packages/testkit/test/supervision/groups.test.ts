@@ -21,7 +21,9 @@ const REACHED: Readonly<Record<Strategy, readonly string[]>> = {
 
 /** Three types of a group, one that is of another, and one of none; and a key whose actors are on as many shards as there are. */
 async function groupOn(way: Way, strategy: Strategy, supervision: SupervisionOptions = {}) {
-  const definitions: readonly Patient[] = TYPES.map((type) => patientOf(type, { supervision: { ...supervision, group: { name: 'desk', strategy } } }))
+  const definitions: readonly Patient[] = TYPES.map((type) =>
+    patientOf(type, { supervision: { ...supervision, group: { name: 'desk', strategy } } }),
+  )
   const [first, second, third] = definitions
   if (first === undefined || second === undefined || third === undefined) throw new Error('There are three.')
   const other: Patient = patientOf('other', { supervision: { ...supervision, group: { name: 'another', strategy } } })

@@ -79,7 +79,20 @@ describe.each(WAYS)('$title', (way) => {
     expect(await ward.now(ward.system.quarantine.release({ definition: weary }))).toBe(1)
     expect(await ward.now(ward.system.deadLetters.replay({ command: 'note' }))).toBe(2)
     await ward.pass(1_000)
-    expect((await ward.now(ward.system.actor(weary, 'a').snapshot())).context.notes).toEqual(['1', '2'])
+    expect((await ward.now(ward.system.actor(weary, 'a').snapshot())).context.notes.toSorted()).toEqual(['1', '2'])
+  })
+
+  test('G5 G11 dead letters of a stopped actor are replayed in their order', async () => {
+    const ward = await wardOf(way, { actors })
+    const ref = ward.system.actor(weary, 'a')
+    await ward.outcome(ref.ask.poison({}))
+    await ward.now(ref.tell.poison({}))
+    for (const n of ['1', '2', '3']) await ward.now(ref.tell.note(text(n)))
+    await ward.pass(1_000)
+    expect(await ward.now(ward.system.quarantine.release({}))).toBe(1)
+    expect(await ward.now(ward.system.deadLetters.replay({ command: 'note' }))).toBe(3)
+    await ward.pass(1_000)
+    expect((await ward.now(ref.snapshot())).context.notes).toEqual(['1', '2', '3'])
   })
 
   test('G3 G11 postponed tells of a stopped actor become dead letters', async () => {

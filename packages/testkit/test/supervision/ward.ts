@@ -157,6 +157,6 @@ export function shardOf(type: string, key: string, shards: number): number {
 }
 
 /** A key whose actor lives on a shard. */
-export function keyOn(type: string, shard: number, shards: number): string {
-  for (let n = 0; ; n += 1) if (shardOf(type, `k${n}`, shards) === shard % shards) return `k${n}`
+export function keyOn(type: string, shard: number, shards: number, prefix = 'k'): string {
+  for (let n = 0; ; n += 1) if (shardOf(type, `${prefix}${n}`, shards) === shard % shards) return `${prefix}${n}`
 }
