@@ -34,6 +34,22 @@ export function findJsonFault(value: unknown, known?: unknown): JsonFault | unde
   return faultIn(value, 0)
 }
 
+/**
+ * Freezes a value with everything in it, so that nobody can change in place what is committed or about to be. `known` is an
+ * earlier value that was frozen: parts shared with it are skipped. What is frozen already counts as frozen throughout.
+ */
+export function freeze(value: unknown, known?: unknown): void {
+  if (value === known || typeof value !== 'object' || value === null || Object.isFrozen(value)) return
+  if (Array.isArray(value)) {
+    Object.freeze(value)
+    for (const part of value) freeze(part)
+  } else if (isPlainObject(value)) {
+    Object.freeze(value)
+    const before = isPlainObject(known) ? known : undefined
+    for (const name of Object.keys(value)) freeze(value[name], before?.[name])
+  }
+}
+
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)

@@ -88,6 +88,8 @@ const BACKOFF_OPTIONS: ReadonlySet<string> = new Set(['minMs', 'maxMs', 'jitter'
 const GROUP_OPTIONS: ReadonlySet<string> = new Set(['name', 'strategy'])
 const EXHAUSTIONS: ReadonlySet<unknown> = new Set(['quarantine', 'stop'])
 const STRATEGIES: ReadonlySet<unknown> = new Set(['one-for-one', 'one-for-all', 'rest-for-one'])
+/** Every failure within the window is remembered. */
+const RESTARTS_MAX = 1_000
 /** The longest duration: what a timer of the store can hold without losing milliseconds. */
 const MS_MAX = 2 ** 45
 
@@ -149,8 +151,8 @@ function requireObject(where: string, path: string, options: unknown, known: Rea
 }
 
 function requireCount(where: string, field: string, value: number): void {
-  const isCount = value === Infinity || (Number.isSafeInteger(value) && value >= 0)
-  check(where, isCount, field, `must be a whole number from 0, or Infinity, is ${String(value)}`)
+  const isCount = value === Infinity || (Number.isSafeInteger(value) && value >= 0 && value <= RESTARTS_MAX)
+  check(where, isCount, field, `must be a whole number from 0 to ${RESTARTS_MAX}, or Infinity, is ${String(value)}`)
 }
 
 function requireMs(where: string, field: string, value: number, min: number): void {

@@ -26,6 +26,9 @@ export const printLog = (...args: readonly unknown[]): void => console.log(...ar
 
 const NOTHING: Subscription = { unsubscribe: () => undefined }
 
+/** Children in a stored snapshot, by id, in XState's form. */
+export type StoredChildren = Readonly<Record<string, { readonly snapshot?: { readonly status?: string } }>>
+
 /** An actor in memory, and the XState system of its children. */
 export class HostedActor implements Hosted, Asker {
   snapshot: SnapshotLike & { readonly children?: Readonly<Record<string, AnyActorRef>> }
@@ -33,6 +36,8 @@ export class HostedActor implements Hosted, Asker {
   readonly address: string
   readonly port: ActorPort
   readonly self: SelfRef
+  /** Its children as they were stored last, for those that have failed since. */
+  storedChildren: StoredChildren | undefined = undefined
   #children: Children | undefined
 
   constructor(owner: unknown, address: string, port: ActorPort) {

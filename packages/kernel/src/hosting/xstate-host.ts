@@ -15,7 +15,7 @@ import type { ActorKey } from '../definition/key.ts'
 import { asError, messageOf } from '../errors.ts'
 import type { EventLike, Host, HostClock, Hosted, HostEvents, SnapshotLike, SnapshotView, Step, TimerWish } from './host.ts'
 import { HostedActor, printLog } from './xstate-actor.ts'
-import type { ActorPort } from './xstate-actor.ts'
+import type { ActorPort, StoredChildren } from './xstate-actor.ts'
 import { wishOf } from './wish.ts'
 import type { TellWish, Wish } from './wish.ts'
 
@@ -55,6 +55,7 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
   restore(owner: Owner, address: string, stored: unknown): Hosted {
     const actor = new HostedActor(owner, address, this)
     this.#begin(actor, undefined)
+    actor.storedChildren = (stored as { readonly children?: StoredChildren }).children // XState's form of a machine's snapshot.
     const { restoreSnapshot } = this.#logic
     actor.snapshot = (
       restoreSnapshot === undefined ? stored : restoreSnapshot.call(this.#logic, stored as Snapshot<unknown>, this.#scope.asXState)
@@ -134,7 +135,7 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
   }
 
   persisted(actor: HostedActor): unknown {
-    const persisted = this.#logic.getPersistedSnapshot(actor.snapshot)
+    const persisted = mended(this.#logic.getPersistedSnapshot(actor.snapshot), actor)
     return persisted.status === 'error' ? { ...persisted, error: { message: messageOf(persisted.error) } } : persisted
   }
 
@@ -253,4 +254,20 @@ function childrenOf(snapshot: SnapshotLike & { readonly children?: Readonly<Reco
 /** A name is free again as soon as its child is told to stop, so that the next state may use it in the same batch. */
 function forgetName(actor: HostedActor | undefined, child: unknown): void {
   if (actor !== undefined && typeof child === 'object' && child !== null && 'sessionId' in child) actor._unregister(child as AnyActorRef)
+}
+
+/**
+ * A snapshot in which no child has failed. The error of a child is its parent's failure, unless the parent handles it: either
+ * way the child is gone, or begins anew from what was stored of it. Stored as failed, it would never begin again.
+ */
+function mended<Persisted extends object>(persisted: Persisted, actor: HostedActor): Persisted {
+  const { children } = persisted as { readonly children?: StoredChildren } // XState's form of a machine's snapshot.
+  if (children === undefined) return persisted
+  const failed = Object.entries(children).filter(([, child]) => child.snapshot?.status === 'error')
+  const again = failed.map(([id, child]) => {
+    const kept = actor.storedChildren?.[id] ?? { ...child, snapshot: { ...child.snapshot, status: 'active', error: undefined } }
+    return [id, kept] as const
+  })
+  actor.storedChildren = failed.length === 0 ? children : { ...children, ...Object.fromEntries(again) }
+  return failed.length === 0 ? persisted : { ...persisted, children: actor.storedChildren }
 }

@@ -15,7 +15,7 @@ import { Gauge } from './gauges.ts'
 import { tap } from './tap.ts'
 import { decodeOpenCalls } from './open-call.ts'
 import type { LeaseHolder } from './lease.ts'
-import { absorb, checkChildren, checkState } from './service.ts'
+import { absorb, checkChildren, checkState, freezeState } from './service.ts'
 import { SESSION_LEASE, sessionOfRows } from './turn-row.ts'
 import { checkWishes, performWishes } from './wishes.ts'
 
@@ -44,6 +44,7 @@ function create(core: ShardCore, cell: Cell): void {
   const { hosted, step } = host.create(cell, cell.address, key, definition.input?.({ key }))
   checkState(cell, { context: undefined, output: undefined }, step)
   checkChildren(cell, hosted)
+  freezeState(hosted.snapshot)
   cell.hosted = hosted
   cell.isStored = false
   // An actor that wants something from its start on must be stored before it gets it; one that only holds its
@@ -61,8 +62,10 @@ function restore(core: ShardCore, cell: Cell, stored: StoredActor): void {
   const { definition, host } = cell.kind
   const snapshot = migrated(cell, stored)
   const hosted = host.restore(cell, cell.address, snapshot)
+  freezeState(hosted.snapshot)
   for (const event of stored.events) {
     const step = host.transition(hosted, JSON.parse(event) as EventLike) // Written by this kernel as the event it handled.
+    freezeState(step.snapshot, hosted.snapshot)
     host.apply(hosted, step.snapshot)
   }
   cell.hosted = hosted

@@ -18,6 +18,8 @@ import { laneOf } from './lanes.ts'
 import { editWaiting, isNamed } from './natural.ts'
 import type { Named } from './natural.ts'
 import { enqueue, refusalOf } from './parcels.ts'
+import { giveUp } from './held.ts'
+import { finish } from './service.ts'
 
 const READS = {
   [ToShard.snapshot]: 'snapshot',
@@ -36,8 +38,7 @@ export function admit(core: ShardCore, message: CommandMessage | ReadMessage | C
   switch (message[0]) {
     case ToShard.control:
       // Never refused for lack of room: it is what makes room.
-      if (cell.isHeld) refuseHeld(core, cell, message[1])
-      else admitControl(core, controlOf(cell, message, now))
+      if (!isRefused(core, cell, message[1], true)) admitControl(core, controlOf(cell, message, now))
       return
     case ToShard.ask:
     case ToShard.tell:
@@ -53,10 +54,13 @@ export function admit(core: ShardCore, message: CommandMessage | ReadMessage | C
   }
 }
 
-function refuseHeld(core: ShardCore, cell: Cell, call: number): void {
-  const refusal = core.supervisor.refusalOf(cell)
-  if (refusal !== undefined) refuse(core, cell, call, refusal)
+/** Refuses what somebody waits for, or everything, of an actor that is held back. One that is about to be released takes it. */
+function isRefused(core: ShardCore, cell: Cell, call: number, isAwaited: boolean): boolean {
+  const refusal = cell.isHeld ? core.supervisor.refusalOf(cell) : undefined
+  if (refusal === undefined || (!isAwaited && refusal.code === 'ACTOR_QUARANTINED')) return false
+  refuse(core, cell, call, refusal)
   core.wake()
+  return true
 }
 
 /** Remembers control whose caller may leave before it is served. */
@@ -67,10 +71,7 @@ function admitControl(core: ShardCore, waiting: Waiting): void {
 
 function admitCommand(core: ShardCore, cell: Cell, message: CommandMessage, now: number): void {
   const waiting = fromCommand(cell, message, now)
-  if (cell.isHeld && (waiting.tag === 'ask' || core.supervisor.heldOf(cell.kind, cell.key)?.mode === 'stopped')) {
-    refuseHeld(core, cell, waiting.call)
-    return
-  }
+  if (isRefused(core, cell, waiting.call, waiting.tag === 'ask')) return
   const extras = message[9]
   const dueAt = extras?.dueAt ?? (extras?.delayMs === undefined ? undefined : now + extras.delayMs)
   if (dueAt !== undefined && dueAt > now) schedule(core, waiting, dueAt)
@@ -95,7 +96,12 @@ export function readmit(core: ShardCore, row: InboxCommand): boolean {
     sequence: row.sequence,
     detail,
   })
-  enqueue(core, waiting)
+  const refusal = waiting.cell.isHeld ? core.supervisor.refusalOf(waiting.cell) : undefined
+  // A stop that was committed before what it leads to.
+  if (refusal?.code === 'ACTOR_STOPPED') giveUp(core, waiting.cell, waiting, refusal)
+  else if (!waiting.cell.isHeld || detail === undefined || !core.watches.answerHeld(waiting.cell, { command: row.command, detail }))
+    enqueue(core, waiting)
+  else finish(core, waiting)
   return true
 }
 

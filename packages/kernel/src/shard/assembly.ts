@@ -14,6 +14,7 @@ import type { Supervision } from '../definition/supervision.ts'
 import { asError, encodeError } from '../errors.ts'
 import { encodeFromShard, FromShard } from '../protocol/from-shard.ts'
 import type { Children, Clock, Poison, Random, Scheduler, Stores, Timer, Transport, TurnPlaces } from '../seams/seams.ts'
+import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
 import { Shard } from './shard.ts'
 
@@ -84,6 +85,8 @@ class Seat implements ServedShard {
     const parts = this.#parts
     const { index, file } = location
     const store = parts.stores.openShard(location)
+    // What is there now is counted anew.
+    if (isReopened) gauges[Gauge.stranded] = 0
     // A store that is no file has no place beside it.
     const logFolder = isAbsolute(file) ? join(dirname(file), 'logs', `shard-${index}`) : undefined
     const onStopped = (error: Error): void => this.#stopped(error)

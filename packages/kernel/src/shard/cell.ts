@@ -56,6 +56,8 @@ export interface Waiting {
   isServed: boolean
   /** True once nothing is owed for it any more. */
   isFinished: boolean
+  /** True while it is in the shard's list of what waits. */
+  isListed: boolean
   /** Neighbours in the shard's list of what waits in the lane. */
   older: Waiting | undefined
   newer: Waiting | undefined
@@ -73,7 +75,7 @@ export function waitingOf({
   at,
   sequence,
   detail,
-}: Omit<Waiting, 'isWithdrawn' | 'isServed' | 'isFinished' | 'older' | 'newer'>): Waiting {
+}: Omit<Waiting, 'isWithdrawn' | 'isServed' | 'isFinished' | 'isListed' | 'older' | 'newer'>): Waiting {
   // Written out, because spreading is several times slower and there is one of these for every command.
   return {
     tag,
@@ -89,6 +91,7 @@ export function waitingOf({
     isWithdrawn: false,
     isServed: false,
     isFinished: false,
+    isListed: false,
     older: undefined,
     newer: undefined,
   }
@@ -101,6 +104,8 @@ export type Internal =
   /** The tick of a timer that is in memory only; `next` says what becomes of the timer. */
   | { readonly tag: 'ring'; readonly name: string; readonly event: EventLike; isCancelled: boolean; next: (() => void) | undefined }
   | { readonly tag: 'store' }
+  /** It is to be in memory, for the sake of its children. */
+  | { readonly tag: 'wake' }
   | { readonly tag: 'turn'; readonly news: TurnNews }
 
 /** What is heard of a turn: of one stretch of running, named by the turn's number and the epoch; or of a restart of the shard. */
@@ -181,8 +186,10 @@ export class Cell {
   revision = 0
   /** Revision of the last stored snapshot. */
   snapshotRevision = 0
-  /** Waits for the store's answer, or for the end of a back-off: not to be served meanwhile. */
+  /** Waits for the store's answer: not to be served meanwhile. */
   isWaiting = false
+  /** Has failed, and waits for the commit that restarts it or for the end of its back-off: not to be served meanwhile. */
+  isResting = false
   /** Is quarantined or was stopped: not to be served until it is released. */
   isHeld = false
   mailbox: Mailbox<Waiting> | undefined = undefined
@@ -295,6 +302,11 @@ export class Cell {
   /** The actor's name in messages. */
   get address(): string {
     return addressOf(this.kind.definition.type, this.key)
+  }
+
+  /** Whether it may be served now, if it has work. */
+  get isServable(): boolean {
+    return !this.isWaiting && !this.isResting && !this.isHeld
   }
 
   /** Whether anything waits for the actor. */

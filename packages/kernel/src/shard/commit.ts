@@ -129,8 +129,9 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   for (const waiting of batch.served.toReversed()) {
     waiting.isServed = false
     waiting.isFinished = false
+    waiting.isWithdrawn = false
     waiting.cell.openMailbox().putBack(waiting.lane, waiting)
-    core.waiting.add(waiting)
+    if (!waiting.cell.isHeld) core.waiting.add(waiting)
     core.ready.add(waiting.cell)
     nameWaiting(waiting)
   }
@@ -178,7 +179,7 @@ export function rollBack(core: ShardCore, batch: OpenBatch, error: Error): void 
   }
   for (const { cell } of again) core.ready.add(cell)
   core.childAsks.rolledBack(batch.asked, error)
-  core.supervisor.rolledBack(batch.restarts, batch.faultsBefore)
+  core.supervisor.rolledBack(batch)
   core.effects.rolledBack(batch)
   core.links.rolledBack(batch)
   for (const { cell, call } of batch.joined) if (cell.kind.isDurable) core.followers.get(cell.address)?.delete(call)

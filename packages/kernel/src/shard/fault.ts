@@ -54,4 +54,6 @@ export interface HeldView extends Held {
   readonly type: string
   readonly key: string
   readonly failures: readonly number[]
+  /** How many commands and messages are kept for it. */
+  readonly waiting: number
 }

@@ -18,6 +18,8 @@ export function clearMailbox(core: ShardCore, cell: Cell, held: Held): void {
   const all = takeAll(core, cell)
   for (const waiting of all) {
     if (waiting.isWithdrawn) continue
+    core.controls.delete(waiting.call)
+    if (isAnswered(core, cell, waiting)) continue
     if (waiting.tag === 'tell' || waiting.tag === 'event') {
       if (held.mode === 'quarantined') kept.push(waiting)
       else giveUp(core, cell, waiting, error)
@@ -30,12 +32,17 @@ export function clearMailbox(core: ShardCore, cell: Cell, held: Held): void {
       core.peek(waiting)
     }
   }
-  for (const waiting of kept) {
-    cell.openMailbox().restore(waiting.lane, waiting)
-    core.waiting.add(waiting)
-  }
+  for (const waiting of kept) cell.openMailbox().restore(waiting.lane, waiting)
   if (all.length > kept.length) core.batch.wantsCommit = true
   core.wake()
+}
+
+/** Lets what was kept for an actor be part of the shard's backlog again. */
+export function listKept(core: ShardCore, cell: Cell): void {
+  for (const waiting of takeAll(core, cell)) {
+    cell.openMailbox().restore(waiting.lane, waiting)
+    if (!waiting.isWithdrawn) core.waiting.add(waiting)
+  }
 }
 
 /** The state of an actor as it is stored, or as it would begin; nothing of it runs. Throws what restoring it throws. */
@@ -48,6 +55,16 @@ export function viewStored(cell: Cell, stored: StoredActor | undefined): Snapsho
   const hosted = host.restore(cell, cell.address, migrated(cell, stored))
   for (const event of stored.events) host.apply(hosted, host.transition(hosted, JSON.parse(event) as EventLike).snapshot) // Written by this kernel as the event it handled.
   return host.view(hosted)
+}
+
+/** Answers the wish to watch an actor that is held back: there is nothing to wait for. */
+function isAnswered(core: ShardCore, cell: Cell, waiting: Waiting): boolean {
+  const command = waiting.tag === 'event' ? typeOfEvent(waiting.input) : undefined
+  if (command === undefined || waiting.detail === undefined || !core.watches.answerHeld(cell, { command, detail: waiting.detail }))
+    return false
+  waiting.isWithdrawn = true
+  finish(core, waiting)
+  return true
 }
 
 /** Takes everything out of a mailbox, in the order of its lanes. */

@@ -28,6 +28,7 @@ export function serveInternal(core: ShardCore, cell: Cell, hosted: Hosted, inter
   }
   core.batch.touch(cell)
   try {
+    if (internal.tag === 'wake') return
     if (internal.tag === 'store') {
       checkChildren(cell, hosted)
       core.markDirty(cell)
@@ -60,7 +61,7 @@ function takeTick(core: ShardCore, cell: Cell, timer: DueTimer, tick: Extract<In
 /** What has failed, for people. */
 function nameOf(internal: Exclude<Internal, { tag: 'turn' }>): string {
   if (internal.tag === 'tick') return internal.timer.name.startsWith('~') ? 'a timer' : `timer ${internal.timer.name}`
-  return internal.tag === 'store' ? 'a child' : internal.event.type
+  return internal.tag === 'store' || internal.tag === 'wake' ? 'a child' : internal.event.type
 }
 
 function serveTick(core: ShardCore, cell: Cell, hosted: Hosted, name: string, event: EventLike): void {

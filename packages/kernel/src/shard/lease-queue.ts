@@ -55,6 +55,16 @@ export class LeaseQueue implements LeaseQueuePart {
     return false
   }
 
+  /** Forgets those who wait for a lease of an actor. Answers whose calls they were. */
+  drainOf(cell: Cell): readonly number[] {
+    const calls: number[] = []
+    for (const [id, queue] of this.#queues) {
+      if (id.startsWith(nameOf(cell, ''))) calls.push(...queue.map(({ waiter }) => waiter.call))
+    }
+    for (const call of calls) this.withdraw(call)
+    return calls
+  }
+
   /** Forgets everybody. Answers whose calls they were. */
   drain(): readonly number[] {
     const calls: number[] = []

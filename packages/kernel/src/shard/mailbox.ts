@@ -92,6 +92,12 @@ export class Mailbox<T> {
     return this.#has(3) ? 3 : undefined
   }
 
+  /** Looks at the head of the most urgent lane that has work. */
+  peek(): T | undefined {
+    const lane = this.mostUrgent()
+    return lane === undefined ? undefined : this.#laneAt(lane).peek()
+  }
+
   /** Takes the next element by the rule of the lanes. */
   shift(): T | undefined {
     const lane = this.#turns.next(this.#has(0), this.#has(1), this.#has(2), this.#has(3))

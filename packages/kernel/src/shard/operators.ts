@@ -20,6 +20,8 @@ export interface OperatorParts {
 export class Operators {
   readonly #core: ShardCore
   readonly #parts: OperatorParts
+  /** What is done with letters, one after the other: what reads the store must not be overtaken. */
+  #lettersDone: Promise<void> = Promise.resolve()
   /** Calls that wait for a moment between two batches to give space back. */
   readonly #compacting: number[] = []
 
@@ -41,7 +43,7 @@ export class Operators {
       core.batch.answers.push([FromShard.value, call, count])
       core.wake()
     }
-    act().catch((error: unknown) => this.fail(call, error))
+    this.#lettersDone = this.#lettersDone.then(act).catch((error: unknown) => this.fail(call, error))
   }
 
   /** Lists held actors; holds or releases them as part of the open batch. */

@@ -60,6 +60,17 @@ export class Overflow implements OverflowPart {
     }
   }
 
+  /** Refuses the asks that wait for a place at an actor that is held back. */
+  refuseAsks(cell: Cell, refusal: Error): void {
+    for (const waiting of cell.overflow ?? []) {
+      if (waiting.tag !== 'ask') continue
+      this.#forget(waiting)
+      unnameWaiting(waiting)
+      waiting.isWithdrawn = true
+      refuse(this.#core, cell, waiting.call, refusal)
+    }
+  }
+
   /** Everybody who waits for a place, who then waits no more. */
   drain(): readonly Waiting[] {
     const drained = [...this.#entries.keys()]

@@ -41,6 +41,10 @@ export function admitParcel(core: ShardCore, parcel: Parcel): void {
     core.schedule.accept(parcel)
     return
   }
+  if (isGroupEvent(parcel.command)) {
+    core.supervisor.follow(kind, parcel)
+    return
+  }
   const cell = core.cellOf(kind, parcel.key)
   const waiting = waitingOf({
     tag: isEvent ? 'event' : 'tell',
@@ -70,6 +74,11 @@ export function admitParcel(core: ShardCore, parcel: Parcel): void {
   core.batch.tells.push(waiting)
 }
 
+/** Whether a message is about what has become of another member of a group. No command can have such a name. */
+export function isGroupEvent(command: string): boolean {
+  return command === 'bailiwick.restart' || command === 'bailiwick.hold'
+}
+
 /** Why an actor takes nothing any more: it was stopped. One that is quarantined keeps what it gets. */
 function heldRefusalOf(core: ShardCore, cell: Cell): ActorStopped | undefined {
   const refusal = cell.isHeld ? core.supervisor.refusalOf(cell) : undefined
@@ -92,7 +101,8 @@ export function refusalOf(core: ShardCore, cell: Cell): MailboxFull | ActorStopp
 export function enqueue(core: ShardCore, waiting: Waiting): void {
   const { cell } = waiting
   cell.openMailbox().restore(waiting.lane, waiting)
-  core.waiting.add(waiting)
+  // What waits for one that is held back is no backlog of the shard.
+  if (!cell.isHeld) core.waiting.add(waiting)
   core.ready.add(cell)
   nameWaiting(waiting)
   // Somebody is to be interrupted: that goes before everything that waits on the shard.

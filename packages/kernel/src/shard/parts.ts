@@ -2,11 +2,11 @@
 import type { EffectDefinition } from '../definition/define-effect.ts'
 import type { ActorQuarantined, ActorStopped, MailboxFull } from '../errors.ts'
 import type { TimerWish } from '../hosting/host.ts'
-import type { OpenBatch, Restart } from './batch.ts'
+import type { OpenBatch } from './batch.ts'
 import type { Cell, Internal, Kind, Waiting } from './cell.ts'
 import type { Parcel } from './detail.ts'
 import type { EffectPromise } from './effect.ts'
-import type { Fault, Held } from './fault.ts'
+import type { Held } from './fault.ts'
 
 /** Timers of actors. */
 export interface TimersPart {
@@ -120,16 +120,16 @@ export interface SupervisorPart {
   refusalOf(cell: Cell): ActorQuarantined | ActorStopped | undefined
   /** Notes a failure as part of the open batch. */
   failed(cell: Cell, failure: { readonly error: unknown; readonly because: string; readonly isOwn: boolean }): void
-  /** What an actor's group wants of it. */
-  follow(cell: Cell, event: { readonly type: string }): void
+  /** What an actor's group wants of it: done at once, as part of the open batch; it is no mail. */
+  follow(kind: Kind, parcel: Pick<Parcel, 'key' | 'command' | 'input'>): void
   /** After a failed commit. */
-  rolledBack(restarts: ReadonlyMap<Cell, Restart>, before: ReadonlyMap<string, Fault | undefined>): void
+  rolledBack(batch: OpenBatch): void
 }
 
 /** Those who want to hear of an actor's end. */
 export interface WatchesPart {
   /** Answers a watch of an actor that is held back: there is nothing to wait for. False if the message is no watch. */
-  answerHeld(cell: Cell, parcel: Parcel): boolean
+  answerHeld(cell: Cell, message: Pick<Parcel, 'command' | 'detail'>): boolean
   /** An actor has come to its end, or is held back: tells those who watch it, as part of the open batch. */
   halted(
     cell: Cell,

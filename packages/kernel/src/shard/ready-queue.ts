@@ -14,10 +14,10 @@ export class ReadyQueue {
   readonly #lanes: readonly [Fifo<Cell>, Fifo<Cell>, Fifo<Cell>, Fifo<Cell>] = [new Fifo(), new Fifo(), new Fifo(), new Fifo()]
   readonly #turns = new LaneTurns(STARVATION_BOUND)
 
-  /** Adds an actor, or moves it to a more urgent lane; does nothing if it has no work, waits for the store or is held. */
+  /** Adds an actor, or moves it to a more urgent lane; does nothing if it has no work or may not be served. */
   add(cell: Cell): void {
     const lane = cell.urgency
-    if (lane === undefined || cell.isWaiting || cell.isHeld) return
+    if (lane === undefined || !cell.isServable) return
     if (cell.readyLane !== -1 && cell.readyLane <= lane) return
     // An entry that it leaves behind in a less urgent lane is used again when the actor comes back there, or dropped.
     cell.readyLane = lane

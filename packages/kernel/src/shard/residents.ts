@@ -126,6 +126,7 @@ function isIdle(cell: Cell): boolean {
     (cell.mailbox?.size ?? 0) === 0 &&
     cell.overflow === undefined &&
     !cell.isWaiting &&
+    !cell.isResting &&
     !cell.isDirty &&
     cell.hosted?.isBusy !== true &&
     !cell.hasTurns &&

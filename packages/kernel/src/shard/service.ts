@@ -6,7 +6,7 @@
  */
 import type { StoredOutcome } from '@bailiwick/store'
 import { decodeKey } from '../definition/key.ts'
-import { findJsonFault } from '../definition/json.ts'
+import { findJsonFault, freeze } from '../definition/json.ts'
 import {
   asError,
   CommandFailed,
@@ -272,10 +272,6 @@ export function serveEvent(core: ShardCore, cell: Cell, hosted: Hosted, waiting:
     serveWatch(core, cell, hosted, waiting, own)
     return
   }
-  if (own === 'bailiwick.restart' || own === 'bailiwick.hold') {
-    core.supervisor.follow(cell, { ...waiting.input, type: own })
-    return
-  }
   const { answers, cause, chain, life } = waiting.detail ?? {}
   if (answers !== undefined && life !== undefined) {
     if (life === core.store.epoch) core.batch.childAnswers.push({ number: answers, input: waiting.input ?? {} })
@@ -404,6 +400,7 @@ function accept(core: ShardCore, cell: Cell, hosted: Hosted, step: Step, event: 
     const fault = isJournaled ? findJsonFault(event) : undefined
     if (fault !== undefined) throw notSerializable(cell, 'event', fault)
     const before = hosted.snapshot
+    freezeState(step.snapshot, before)
     cell.kind.host.apply(hosted, step.snapshot)
     try {
       checkChildren(cell, hosted)
@@ -420,6 +417,12 @@ function accept(core: ShardCore, cell: Cell, hosted: Hosted, step: Step, event: 
     if (cell.mailbox !== undefined && cell.mailbox.postponed > 0 && hasMoved(before, step.snapshot)) cell.mailbox.resume()
   }
   absorb(core, cell, step, chain)
+}
+
+/** Makes a state unchangeable: what changes it in place fails, instead of changing what was committed. */
+export function freezeState(after: Step['snapshot'], before?: Step['snapshot']): void {
+  freeze(after.context, before?.context)
+  freeze(after.output, before?.output)
 }
 
 /** Whether a machine is in another state than before; logic without state values moves with every change. */

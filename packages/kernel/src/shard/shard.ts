@@ -38,7 +38,7 @@ import { ShardEffects } from './effects.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
 import { takeOut } from './letters.ts'
-import { clearMailbox, giveUp } from './held.ts'
+import { clearMailbox, giveUp, listKept } from './held.ts'
 import { Links } from './links.ts'
 import { serveInternal } from './internals.ts'
 import { staleLeaseOf } from './lease-fence.ts'
@@ -178,11 +178,14 @@ export class Shard implements HostEvents<Cell> {
         overflow: new Overflow(core),
         childAsks: new ChildAsks(core),
         leaseQueue: new LeaseQueue(core, (messages) => this.#send(messages)),
-        supervisor: new Supervisor(
-          core,
-          (cell) => drop(core, cell),
-          (cell, held) => clearMailbox(core, cell, held),
-        ),
+        supervisor: new Supervisor(core, {
+          drop: (cell) => drop(core, cell),
+          onHeld: (cell) => this.#clear(cell),
+          onReleased: (cell) => {
+            listKept(core, cell)
+            this.#admitWaiting(cell)
+          },
+        }),
         watches: new Watches(core),
         turns: new TurnRuns(core, {
           places: parts.turnPlaces,
@@ -394,7 +397,7 @@ export class Shard implements HostEvents<Cell> {
     }
     if (!isWhole) this.#wake()
     if (this.#state === 'closing' && this.#parts.turns.running === 0) void this.#shutDown()
-    else if (!this.#core.ready.isEmpty && !this.#alarms.has('pause')) this.#wake()
+    else if ((!this.#core.ready.isEmpty || this.#isDegraded) && !this.#alarms.has('pause')) this.#wake()
   }
 
   /** Lets operators have the store to themselves for a while. */
@@ -492,7 +495,7 @@ export class Shard implements HostEvents<Cell> {
     for (const { cell, waiting } of express.splice(0)) {
       // What is before it in its own lane goes first.
       const isLeft = (): boolean => (waiting === undefined ? (cell.internals?.size ?? 0) > 0 : !waiting.isServed && !waiting.isWithdrawn)
-      for (let count = 0; count < EXPRESS_MAX && isLeft() && !cell.isWaiting && !cell.isHeld; count += 1) this.#serve(cell)
+      for (let count = 0; count < EXPRESS_MAX && isLeft() && cell.isServable; count += 1) this.#serve(cell)
     }
     return true
   }
@@ -500,14 +503,22 @@ export class Shard implements HostEvents<Cell> {
   /** Serves one thing that waits for an actor. */
   #serve(cell: Cell): void {
     const core = this.#core
-    if (cell.isWaiting || cell.isHeld || (cell.hosted === undefined && !this.#activate(cell)) || cell.hosted === undefined) return
+    if (!cell.isServable) return
+    if (cell.hosted === undefined) {
+      if (this.#isPoisoned(cell)) return
+      // What activating does may end the thread as well.
+      markHead(core, cell)
+      if (!this.#activate(cell)) core.unmark()
+    }
+    if (cell.hosted === undefined) return
     const internal = cell.suspended === undefined ? cell.internals?.shift() : undefined
     if (internal === undefined) this.#serveWaiting(cell)
     else {
       core.mark(0, 0, internal.tag === 'tick' ? internal.timer.generation : 0)
       serveInternal(core, cell, cell.hosted, internal)
     }
-    if (cell.session !== undefined) advance(core, cell, cell.hosted)
+    // One that has failed does nothing more before it is restarted.
+    if (cell.session !== undefined && !cell.isResting) advance(core, cell, cell.hosted)
     core.unmark()
     this.#admitWaiting(cell)
     cell.closeMailbox()
@@ -515,10 +526,39 @@ export class Shard implements HostEvents<Cell> {
     core.ready.add(cell)
   }
 
+  /** Whether the first command that waits for an actor has ended a thread; then it is given up before the actor is touched. */
+  #isPoisoned(cell: Cell): boolean {
+    const core = this.#core
+    const { sequences } = core.poison
+    const head = sequences.size === 0 || cell.suspended !== undefined ? undefined : cell.mailbox?.peek()
+    const reason = head === undefined ? undefined : sequences.get(head.sequence)
+    if (reason === undefined || (cell.internals?.size ?? 0) > 0) return false
+    const waiting = this.#take(cell)
+    // The rule of the lanes may have chosen another one: that one has done nothing.
+    if (waiting !== undefined && waiting === head) giveUp(core, cell, waiting, new ShardCrashed(reason))
+    else if (waiting !== undefined) {
+      waiting.isServed = false
+      cell.openMailbox().putBack(waiting.lane, waiting)
+      core.waiting.add(waiting)
+    }
+    core.ready.add(cell)
+    return waiting === head
+  }
+
   /** Gives places that have become free to those who wait for one. */
   #admitWaiting(cell: Cell): void {
     if (cell.overflow === undefined && !this.#parts.overflow.isShardAwaited) return
-    this.#parts.overflow.admit(cell, (waiting) => enter(this.#core, waiting))
+    this.#parts.overflow.admit(cell, (waiting) => this.#enter(waiting))
+  }
+
+  #enter(waiting: Waiting): void {
+    const refusal = waiting.cell.isHeld ? this.#parts.supervisor.refusalOf(waiting.cell) : undefined
+    if (refusal === undefined || (waiting.tag !== 'ask' && refusal.code === 'ACTOR_QUARANTINED')) {
+      enter(this.#core, waiting)
+      return
+    }
+    waiting.isWithdrawn = true
+    refuse(this.#core, waiting.cell, waiting.call, refusal)
   }
 
   #serveWaiting(cell: Cell): void {
@@ -614,15 +654,23 @@ export class Shard implements HostEvents<Cell> {
       this.#resumeAfter(
         cell,
         found,
-        (past) => {
-          cell.suspended = { waiting, past }
-        },
+        (past) => this.#suspend(cell, waiting, past),
         (error) => this.#refuseTaken(cell, waiting, error),
       )
     } catch (error) {
       this.#refuseTaken(cell, waiting, asError(error))
     }
     return 'later'
+  }
+
+  /** Lets a command go on that had to wait for the store, unless its actor is held back or the shard has stopped by now. */
+  #suspend(cell: Cell, waiting: Waiting, past: Past): void {
+    const error = this.#fault ?? (cell.isHeld ? this.#parts.supervisor.refusalOf(cell) : undefined)
+    cell.suspended = { waiting, past }
+    if (this.#fault !== undefined) {
+      cell.suspended = undefined
+      if (waiting.call !== 0 && error !== undefined) this.#send([[FromShard.error, waiting.call, encodeError(error)]])
+    } else if (error !== undefined) this.#clear(cell)
   }
 
   /** Brings an actor into memory. False if that has to wait or failed; then the command that wanted it has its answer. */
@@ -633,7 +681,10 @@ export class Shard implements HostEvents<Cell> {
       this.#resumeAfter(
         cell,
         found,
-        (stored) => this.#install(cell, stored),
+        (stored) => {
+          // It may have been held back, or have failed, while it was read.
+          if (cell.hosted === undefined && !cell.isHeld && !cell.isResting) this.#install(cell, stored)
+        },
         (error) => this.#failActivation(cell, error),
       )
     } catch (error) {
@@ -719,7 +770,8 @@ export class Shard implements HostEvents<Cell> {
     try {
       const rows = seal(core, batch)
       // A shard that could not write tries again, even if there is nothing to write: only that shows that it can.
-      const committed = batch.hasWrites || this.#isDegraded ? core.store.commit(rows) : undefined
+      const isProbe = this.#isDegraded && batch.commands === 0
+      const committed = batch.hasWrites || isProbe ? core.store.commit(rows) : undefined
       if (!(committed instanceof Promise)) {
         this.#settle(batch, startedAt, committed)
         return false
@@ -752,7 +804,7 @@ export class Shard implements HostEvents<Cell> {
   #settle(batch: OpenBatch, startedAt: number, report: CommitReport | undefined): void {
     const core = this.#core
     this.#pauseMs = 0
-    if (this.#isDegraded) {
+    if (this.#isDegraded && report !== undefined) {
       this.#isDegraded = false
       this.#say({ kind: 'ready' })
     }
@@ -771,8 +823,8 @@ export class Shard implements HostEvents<Cell> {
     this.#parts.links.settled(batch)
     this.#parts.effects.settled(batch)
     this.#parts.childAsks.settled(batch.childAnswers)
-    this.#parts.supervisor.settled(batch.restarts, batch.released)
-    for (const waiting of batch.toVolatile) enqueue(core, waiting)
+    this.#parts.supervisor.settled(batch)
+    for (const waiting of batch.toVolatile) this.#deliverVolatile(waiting)
     for (const waiting of batch.timerReads) this.#reads.timers(waiting)
     for (const waiting of batch.turnReads) this.#reads.turns(waiting)
     this.#takePosted()
@@ -781,6 +833,25 @@ export class Shard implements HostEvents<Cell> {
     if (core.isTapped) this.#tellBatch(batch, commitMs)
     this.#passivateSpare()
     this.#publish()
+  }
+
+  #deliverVolatile(waiting: Waiting): void {
+    const { cell } = waiting
+    const refusal = cell.isHeld ? this.#parts.supervisor.refusalOf(cell) : undefined
+    if (refusal?.code === 'ACTOR_STOPPED') giveUp(this.#core, cell, waiting, refusal)
+    else enqueue(this.#core, waiting)
+  }
+
+  /** Deals with what waits for an actor that is held back, and with those who wait for a place or a lease. */
+  #clear(cell: Cell): void {
+    const held = this.#parts.supervisor.heldOf(cell.kind, cell.key)
+    if (held === undefined) return
+    const refusal = this.#parts.supervisor.refusalOf(cell)
+    for (const call of this.#parts.leaseQueue.drainOf(cell)) if (refusal !== undefined) refuse(this.#core, cell, call, refusal)
+    if (refusal !== undefined) this.#parts.overflow.refuseAsks(cell, refusal)
+    clearMailbox(this.#core, cell, held)
+    this.#admitWaiting(cell)
+    this.#core.wake()
   }
 
   /** Keeps the counts of what the store holds in step with what was committed. */
@@ -1015,6 +1086,13 @@ export class Shard implements HostEvents<Cell> {
  */
 function isPassing(error: Error): boolean {
   return error instanceof StoreUnavailable ? error.retryable : error instanceof NotSerializable
+}
+
+/** Notes what an actor is to be brought into memory for. */
+function markHead(core: ShardCore, cell: Cell): void {
+  const internal = cell.internals?.peek()
+  const waiting = internal === undefined ? (cell.suspended?.waiting ?? cell.mailbox?.peek()) : undefined
+  core.mark(waiting?.call ?? 0, waiting?.sequence ?? 0, internal?.tag === 'tick' ? internal.timer.generation : 0)
 }
 
 /** What tells a process of this shard from all others on the machine, of all times. */

@@ -21,9 +21,10 @@ import { addressOf } from '../definition/key.ts'
 import { ActorQuarantined, ActorStopped, encodeError, messageOf } from '../errors.ts'
 import type { HoldFilter } from '../protocol/to-shard.ts'
 import type { Timer } from '../seams/seams.ts'
-import type { Restart } from './batch.ts'
+import type { OpenBatch } from './batch.ts'
 import type { Cell, Kind } from './cell.ts'
 import type { ShardCore } from './core.ts'
+import type { Parcel } from './detail.ts'
 import { decodeFault, encodeFault } from './fault.ts'
 import type { Fault, Held, HeldView } from './fault.ts'
 import { Gauge } from './gauges.ts'
@@ -37,6 +38,8 @@ const OWN_BACKOFF_MS = 100
 /** How many failures of an actor are remembered at most: where there is no limit, only the back-off looks at them. */
 const FAILURES_MAX = 32
 const FAULTS_SWEPT_FROM = 1_000
+/** How long after a failed commit what waits for a held actor is dealt with once more. */
+const CLEAR_AGAIN_MS = 100
 
 /** What has failed. */
 export interface Failure {
@@ -47,22 +50,32 @@ export interface Failure {
   readonly isOwn: boolean
 }
 
+/** What the shard does for its supervisor. */
+export interface SupervisorHooks {
+  /** Drops an actor from memory, so that it is read again; what it has not heard of its turns is kept. */
+  readonly drop: (cell: Cell) => void
+  /** Deals with what waits for an actor that is held from now on. May be called again. */
+  readonly onHeld: (cell: Cell, held: Held) => void
+  /** Lets what was kept for an actor wait to be served. */
+  readonly onReleased: (cell: Cell) => void
+}
+
 /** The supervision of one shard's actors. */
 export class Supervisor implements SupervisorPart {
   readonly #core: ShardCore
-  /** Drops an actor from memory, so that it is read again; what it has not heard of its turns is kept. */
-  readonly #drop: (cell: Cell) => void
-  /** Deals with what waits for an actor that is held from now on. */
-  readonly #onHeld: (cell: Cell, held: Held) => void
+  readonly #drop: SupervisorHooks['drop']
+  readonly #onHeld: SupervisorHooks['onHeld']
+  readonly #onReleased: SupervisorHooks['onReleased']
   readonly #faults = new Map<string, Fault>()
   readonly #pauses = new Map<Cell, Timer>()
   #held = 0
   #sweepAt = FAULTS_SWEPT_FROM
 
-  constructor(core: ShardCore, drop: (cell: Cell) => void, onHeld: (cell: Cell, held: Held) => void) {
+  constructor(core: ShardCore, { drop, onHeld, onReleased }: SupervisorHooks) {
     this.#core = core
     this.#drop = drop
     this.#onHeld = onHeld
+    this.#onReleased = onReleased
   }
 
   /** Takes over what an earlier life knew. */
@@ -96,11 +109,11 @@ export class Supervisor implements SupervisorPart {
   /** Notes a failure as part of the open batch. The actor is served no more before that is committed. */
   failed(cell: Cell, failure: Failure): void {
     const { definition, supervision } = cell.kind
-    if (cell.isHeld || this.#core.batch.restarts.has(cell)) return
+    if (cell.isHeld || cell.isResting) return
     const now = this.#core.clock.wall()
     const before = this.#faults.get(addressOf(definition.storedAs, cell.key))
     const failures = [...withinWindow(before?.failures ?? [], supervision.withinMs, now), now].slice(
-      -1 - Math.min(FAILURES_MAX, supervision.maxRestarts),
+      -1 - (supervision.maxRestarts === Infinity ? FAILURES_MAX : supervision.maxRestarts),
     )
     if (failures.length > supervision.maxRestarts) {
       const { code, message } = encodeError(failure.error)
@@ -117,14 +130,16 @@ export class Supervisor implements SupervisorPart {
     this.#tellGroup(cell, { type: 'bailiwick.restart', because: cell.address })
   }
 
-  /** What an actor's group wants of it. */
-  follow(cell: Cell, event: { readonly type: string }): void {
-    const { mode, reason, because } = event as { readonly mode?: Held['mode']; readonly reason?: string; readonly because?: string } // Written by `#tellGroup`.
-    if (cell.isHeld || this.#core.batch.restarts.has(cell)) return
-    if (event.type === 'bailiwick.restart') {
-      this.#restart(cell, 0, 0, undefined)
+  /** What an actor's group wants of it. Who is not in memory need not be restarted, and who is held stays as it is. */
+  follow(kind: Kind, { key, command, input }: Pick<Parcel, 'key' | 'command' | 'input'>): void {
+    const { mode, reason, because } = input as { readonly mode?: Held['mode']; readonly reason?: string; readonly because?: string } // Written by `#tellGroup`.
+    if (this.heldOf(kind, key) !== undefined) return
+    const known = this.#core.residents.get(kind, key)
+    if (command === 'bailiwick.restart') {
+      if (known?.hosted !== undefined && !known.isResting) this.#restart(known, 0, 0, undefined)
       return
     }
+    const cell = known ?? this.#core.cellOf(kind, key)
     const at = this.#core.clock.wall()
     const text = `${because ?? 'another actor of its group'} failed too often: ${reason ?? ''}`
     this.#hold(cell, [], { mode: mode ?? 'quarantined', reason: text, error: null, command: null, revision: cell.revision, at })
@@ -132,7 +147,7 @@ export class Supervisor implements SupervisorPart {
 
   /** Holds an actor back because an operator wants it, as part of the open batch. False if it is held already. */
   hold(cell: Cell, reason: string): boolean {
-    if (cell.isHeld || this.#core.batch.restarts.get(cell)?.held !== undefined) return false
+    if (this.heldOf(cell.kind, cell.key) !== undefined) return false
     const at = this.#core.clock.wall()
     this.#hold(cell, [], { mode: 'quarantined', reason, error: null, command: null, revision: cell.revision, at })
     return true
@@ -143,7 +158,7 @@ export class Supervisor implements SupervisorPart {
     return this.#matching(filter)
       .toSorted((left, right) => right.held.at - left.held.at)
       .slice(0, limit)
-      .map(({ type, key, failures, held }) => ({ ...held, type, key, failures }))
+      .map(({ type, key, failures, held }) => ({ ...held, type, key, failures, waiting: this.#keptFor(type, key) }))
   }
 
   /** Lets actors go on as part of the open batch; answers how many. */
@@ -152,24 +167,35 @@ export class Supervisor implements SupervisorPart {
     const matching = this.#matching(filter).slice(0, limit)
     for (const { type, key } of matching) {
       const kind = core.kindOf(type)
-      if (kind === undefined) continue
+      if (kind === undefined) {
+        // Of a type that this system does not know: there is nobody to go on, but nothing is held against it any more.
+        const address = addressOf(type, key)
+        this.#remember(address)
+        this.#set(address, undefined)
+        core.batch.faultRows.set(address, { type, key, detail: undefined })
+        continue
+      }
       const cell = core.cellOf(kind, key)
       this.#note(cell, undefined)
       core.batch.released.push(cell)
       tap(core, { kind: 'actor.released', actor: cell.address })
     }
+    if (matching.length > 0) core.batch.wantsCommit = true
     return matching.length
   }
 
   /** What a committed batch has led to. */
-  settled(restarts: ReadonlyMap<Cell, Restart>, released: readonly Cell[]): void {
+  settled({ restarts, released }: OpenBatch): void {
     const core = this.#core
     for (const [cell, { backoffMs, held }] of restarts) {
-      cell.isWaiting = false
+      cell.isResting = false
+      const hadChildren = cell.hosted !== undefined && (cell.hosted.isBusy || cell.hosted.hasChildren)
       if (cell.kind.isDurable) {
         this.#drop(cell)
         if (held === undefined) core.count(Gauge.restarts)
       }
+      // Children begin anew by themselves, also if nobody asks their actor anything.
+      if (hadChildren && cell.kind.isDurable) cell.pushInternal({ tag: 'wake' })
       if (held !== undefined) {
         cell.isHeld = true
         this.#onHeld(cell, held)
@@ -178,6 +204,7 @@ export class Supervisor implements SupervisorPart {
     }
     for (const cell of released) {
       cell.isHeld = false
+      this.#onReleased(cell)
       core.timers.revive(cell)
       core.ready.add(cell)
     }
@@ -187,15 +214,26 @@ export class Supervisor implements SupervisorPart {
   }
 
   /** After a failed commit: nothing of it has happened. */
-  rolledBack(restarts: ReadonlyMap<Cell, Restart>, before: ReadonlyMap<string, Fault | undefined>): void {
+  rolledBack({ restarts, faultsBefore, released, served }: OpenBatch): void {
+    const core = this.#core
     for (const cell of restarts.keys()) {
-      cell.isWaiting = false
-      this.#core.ready.add(cell)
+      cell.isResting = this.#pauses.has(cell)
+      core.ready.add(cell)
     }
-    for (const [address, fault] of before) this.#set(address, fault)
+    for (const [address, fault] of faultsBefore) this.#set(address, fault)
     for (const [cell, { held }] of restarts) {
       if (held !== undefined && cell.isHeld) this.#tellWatchers(cell.kind, cell.key, held)
     }
+    // What came to an actor that was to be released, and what was to be given up, is dealt with once more.
+    for (const cell of new Set([...released, ...served.map((waiting) => waiting.cell)])) {
+      const held = cell.isHeld ? this.heldOf(cell.kind, cell.key) : undefined
+      if (held !== undefined) core.clock.setTimer(() => this.#clearAgain(cell), CLEAR_AGAIN_MS)
+    }
+  }
+
+  #clearAgain(cell: Cell): void {
+    const held = cell.isHeld ? this.heldOf(cell.kind, cell.key) : undefined
+    if (held !== undefined) this.#onHeld(cell, held)
   }
 
   /** Forgets failures that lie behind their window, as part of the open batch. */
@@ -221,7 +259,8 @@ export class Supervisor implements SupervisorPart {
   #hold(cell: Cell, failures: readonly number[], held: Held): void {
     const core = this.#core
     this.#note(cell, { failures, held })
-    cell.isWaiting = true
+    this.#endPause(cell)
+    cell.isResting = true
     core.batch.touch(cell)
     core.batch.restarts.set(cell, { backoffMs: 0, held })
     core.batch.wantsCommit = true
@@ -258,7 +297,7 @@ export class Supervisor implements SupervisorPart {
     const core = this.#core
     // An actor without a store has nothing to go back to; it only pauses.
     if (!cell.kind.isDurable && backoffMs === 0) return
-    cell.isWaiting = true
+    cell.isResting = true
     core.batch.touch(cell)
     core.batch.restarts.set(cell, { backoffMs, held: undefined })
     tap(core, {
@@ -274,14 +313,20 @@ export class Supervisor implements SupervisorPart {
 
   #pause(cell: Cell, backoffMs: number): void {
     const core = this.#core
-    cell.isWaiting = true
+    this.#endPause(cell)
+    cell.isResting = true
     const timer = core.clock.setTimer(() => {
       this.#pauses.delete(cell)
-      cell.isWaiting = false
+      cell.isResting = false
       core.ready.add(cell)
       core.wake()
     }, backoffMs)
     this.#pauses.set(cell, timer)
+  }
+
+  #endPause(cell: Cell): void {
+    this.#pauses.get(cell)?.cancel()
+    this.#pauses.delete(cell)
   }
 
   /** Tells the others of a group what has become of one. */
@@ -330,6 +375,11 @@ export class Supervisor implements SupervisorPart {
     if (fault === undefined) this.#faults.delete(address)
     else this.#faults.set(address, fault)
     if (fault?.held !== undefined) this.#held += 1
+  }
+
+  #keptFor(type: string, key: string): number {
+    const kind = this.#core.kindOf(type)
+    return (kind === undefined ? undefined : this.#core.residents.get(kind, key)?.mailbox?.size) ?? 0
   }
 
   #matching({ type, key }: HoldFilter): (Fault & { readonly held: Held })[] {

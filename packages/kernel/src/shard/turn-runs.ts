@@ -322,10 +322,33 @@ export class TurnRuns implements TurnsPart {
     // The actor may have left memory and come back meanwhile.
     const here = core.cellOf(cell.kind, cell.key)
     here.pushInternal({ tag: 'turn', news })
+    if (here.isHeld || here.isResting) this.#actAlone(here, news)
     core.ready.add(here)
     // A checkpoint waits like everything else; for the end of a stretch somebody else may wait.
     if (news.kind !== 'checkpoint') core.express.push({ cell: here, waiting: undefined })
     core.wake()
+  }
+
+  /**
+   * Does at once what the actor would have done, because it is not served: a turn has its limits and its end all the same. What
+   * the actor hears of it later, it takes for a crash, unless the turn has ended by itself.
+   */
+  #actAlone(cell: Cell, news: TurnNews): void {
+    switch (news.kind) {
+      case 'interrupted':
+        this.#interrupt(news.id, news.epoch, news.interruption)
+        return
+      case 'drained':
+        this.force(news.id, news.epoch)
+        cell.pushInternal({ tag: 'turn', news: { kind: 'recover' } })
+        return
+      case 'ended':
+        this.settled(news.id, news.epoch)
+        this.#core.wake()
+        return
+      case 'checkpoint':
+      case 'recover':
+    }
   }
 
   /** The epoch that counts, as far as it is known without looking into the store. */

@@ -36,6 +36,7 @@ export class WaitingList {
 
   /** Adds something that starts to wait. */
   add(waiting: Waiting): void {
+    waiting.isListed = true
     const lane = this.#lanes[waiting.lane]
     waiting.older = lane.newest
     waiting.newer = undefined
@@ -46,8 +47,10 @@ export class WaitingList {
     this.#size += 1
   }
 
-  /** Removes something that no longer waits. */
+  /** Removes something that no longer waits. What waits for an actor that is held back is not in the list. */
   remove(waiting: Waiting): void {
+    if (!waiting.isListed) return
+    waiting.isListed = false
     const lane = this.#lanes[waiting.lane]
     if (waiting.older === undefined) lane.oldest = waiting.newer
     else waiting.older.newer = waiting.newer

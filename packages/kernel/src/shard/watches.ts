@@ -122,7 +122,7 @@ export class Watches implements WatchesPart {
   }
 
   /** Answers a watch of an actor that is held back: there is nothing to wait for. False if the message is no watch. */
-  answerHeld(cell: Cell, { command, detail }: Parcel): boolean {
+  answerHeld(cell: Cell, { command, detail }: Pick<Parcel, 'command' | 'detail'>): boolean {
     const held = this.#core.supervisor.heldOf(cell.kind, cell.key)
     if (held === undefined || detail?.caller === undefined || command !== WATCH) return false
     answerCaller(this.#core, detail.caller, noticeOf(cell, held.mode, held.error))

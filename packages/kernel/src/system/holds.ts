@@ -32,6 +32,8 @@ export interface HeldActor {
   readonly at: number
   /** Wall times of the failures within its window, the oldest first. */
   readonly failures: readonly number[]
+  /** How many commands and messages are kept for it. */
+  readonly waiting: number
 }
 
 /** Which held actors are meant. Every field that is given must match. */
@@ -159,7 +161,6 @@ function limitOf(filter: HeldFilter): number {
   throw new InvalidInput(OPERATION, 'limit', 'must be a whole number from 1')
 }
 
-function heldOf(shard: number, { type, key, mode, reason, error, command, revision, at, failures }: HeldView): HeldActor {
-  const actor = addressOf(type, key)
-  return { shard, type, key, actor, mode, reason, error: error ?? undefined, command: command ?? undefined, revision, at, failures }
+function heldOf(shard: number, { error, command, ...view }: HeldView): HeldActor {
+  return { ...view, shard, actor: addressOf(view.type, view.key), error: error ?? undefined, command: command ?? undefined }
 }

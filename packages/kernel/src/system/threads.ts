@@ -11,6 +11,7 @@
  * `ShardCrashed` when it dies; calls made meanwhile wait for the next. A thread that dies too often is given up: the calls
  * of its shards then get `ShardCrashed` for good, while other threads go on.
  */
+import { StoreUnavailable } from '@bailiwick/store'
 import { waitAfter, withinWindow } from '../definition/supervision.ts'
 import type { ThreadSupervision } from '../definition/supervision.ts'
 import { asError, DefinitionNotLoaded, messageOf, ShardCrashed } from '../errors.ts'
@@ -185,18 +186,19 @@ export class ThreadSlot {
   }
 
   /** Its thread has ended: starts the next after a wait, unless there have been too many. */
-  #replace(error: ShardCrashed): void {
+  #replace(error: ShardCrashed, isPassing = false): void {
     this.#gauges.retire(this.#thread.gauges)
     this.#isLive = false
-    this.#wait(error)
+    this.#wait(error, isPassing)
   }
 
-  #wait(error: ShardCrashed): void {
+  #wait(error: ShardCrashed, isPassing: boolean): void {
     // Somebody has closed it while the thread was being ended.
     if (this.#state === 'closed') return
     const { clients, seams, supervision } = this.#parts
     const now = seams.clock.elapsed()
-    this.#deaths = withinWindow([...this.#deaths, now], supervision.withinMs, now)
+    // Nothing of the shards is to blame for what the disk or the process lacks.
+    if (!isPassing) this.#deaths = withinWindow([...this.#deaths, now], supervision.withinMs, now)
     if (this.#deaths.length > supervision.maxRestarts) {
       this.#state = 'abandoned'
       this.#fault = new ShardCrashed(error.reason, true, { cause: error })
@@ -206,7 +208,7 @@ export class ThreadSlot {
     }
     this.#state = 'waiting'
     this.#fault = error
-    const waitMs = waitAfter(supervision.backoff, this.#deaths.length, seams.random?.() ?? 0.5)
+    const waitMs = isPassing ? supervision.backoff.maxMs : waitAfter(supervision.backoff, this.#deaths.length, seams.random?.() ?? 0.5)
     // Somebody may wait for nothing but the next thread.
     this.#restart = seams.clock.setTimer(() => void this.#startAgain(), waitMs, true)
   }
@@ -218,7 +220,7 @@ export class ThreadSlot {
     } catch (error) {
       const crash = new ShardCrashed(messageOf(error), false, { cause: error })
       this.#tell('thread.died', crash)
-      this.#wait(crash)
+      this.#wait(crash, isPassing(asError(error)))
       return
     }
     this.#isLive = true
@@ -235,7 +237,7 @@ export class ThreadSlot {
     await thread.terminate()
     if (this.#state === 'closed') return
     const end = await thread.ended
-    this.#replace(this.#accuse({ how: isOverdue ? 'hung' : (end?.how ?? 'failed'), error }))
+    this.#replace(this.#accuse({ how: isOverdue ? 'hung' : (end?.how ?? 'failed'), error }), !isOverdue && isPassing(error))
   }
 
   #tell(kind: ThreadEvent['kind'], error?: ShardCrashed, serving?: string): void {
@@ -257,4 +259,9 @@ function overdueError(startMs: number, loading: LoadedModule | undefined): Error
     loading.module,
     `it was still being loaded after ${startMs} ms; perhaps its top-level await never ends`,
   )
+}
+
+/** Whether a thread could not start for lack of something that may come back: its store, or room in a table of the process. */
+function isPassing(error: Error): boolean {
+  return error instanceof StoreUnavailable || /\b(EMFILE|ENFILE|EAGAIN)\b|too many open files/.test(error.message)
 }

@@ -9,6 +9,8 @@ import type { StoreFault } from '../errors.ts'
 /** Families of SQLite's result codes (extended codes begin with their family) that mean: not now, or not on this disk. */
 const faults: readonly (readonly [family: string, fault: StoreFault])[] = [
   ['SQLITE_FULL', 'full'],
+  // No room for the index of the WAL, which is made before anything is written.
+  ['SQLITE_IOERR_SHMSIZE', 'full'],
   ['SQLITE_READONLY', 'read-only'],
   ['SQLITE_PERM', 'read-only'],
   ['SQLITE_IOERR', 'io'],

@@ -29,6 +29,8 @@ export class OpenFiles {
   readonly #wal: string
   readonly #fileIdentity: FileIdentity
   readonly #walIdentity: FileIdentity
+  /** Size of the log after the last commit. Nobody but its owner makes it longer. */
+  #walSize = 0
 
   /**
    * Call it when something has been written through the connection, so that the log is there. `identity` is that of the
@@ -42,23 +44,39 @@ export class OpenFiles {
     this.require()
   }
 
-  /** Throws `StoreUnavailable` with the fault `missing`, naming the file, unless both are where they were. */
-  require(): void {
+  /**
+   * Throws `StoreUnavailable` with the fault `missing`, naming the file, unless both are where they were. Answers whether the log
+   * has become shorter since the last time.
+   */
+  require(): boolean {
     requireSame(this.#file, this.#fileIdentity)
-    requireSame(this.#wal, this.#walIdentity)
+    const before = this.#walSize
+    this.#walSize = requireSame(this.#wal, this.#walIdentity)
+    return this.#walSize < before
+  }
+
+  /** Whether the log is shorter than after the last commit: somebody has cut it, or has moved all of it into the file. */
+  get isShorter(): boolean {
+    return (statSync(this.#wal, options)?.size ?? Infinity) < this.#walSize
+  }
+
+  /** Path of the log. */
+  get wal(): string {
+    return this.#wal
   }
 }
 
 const options = { throwIfNoEntry: false, bigint: false } as const
 
-function requireSame(file: string, identity: FileIdentity): void {
-  const found = look(file)
-  if (found === undefined) raiseMissing(file, 'it was deleted or moved while it was open')
-  else if (found.ino !== identity.ino || found.dev !== identity.dev) raiseMissing(file, 'it was replaced by another while it was open')
+/** Answers the size of a file. Throws unless it is the one with this identity. */
+function requireSame(file: string, identity: FileIdentity): number {
+  const found = look(file) ?? raiseMissing(file, 'it was deleted or moved while it was open')
+  if (found.ino !== identity.ino || found.dev !== identity.dev) raiseMissing(file, 'it was replaced by another while it was open')
+  return found.size
 }
 
 /** A file that cannot be looked at counts as missing too: nobody could find there what was committed. */
-function look(file: string): FileIdentity | undefined {
+function look(file: string): (FileIdentity & { readonly size: number }) | undefined {
   try {
     return statSync(file, options)
   } catch (error) {

@@ -341,6 +341,7 @@ class SqliteShard implements ImmediateShardStore {
   #inTransaction<T>(work: () => T): T {
     try {
       this.#requireNotLost()
+      if (this.#files.isShorter) this.#requireWhole()
       this.#begin.run()
       const answer = work()
       this.#commit.run()
@@ -357,9 +358,22 @@ class SqliteShard implements ImmediateShardStore {
    */
   #requireFiles(): void {
     try {
-      this.#files.require()
+      if (this.#files.require()) this.#requireWhole()
     } catch (error) {
       this.#lost = this.#failure(error)
+      throw this.#lost
+    }
+  }
+
+  /**
+   * SQLite would write behind what is missing, and so hide it: what it commits then is nowhere once the log is read again. If the
+   * log was moved into the file by somebody else, nothing is left in it to move; if it was cut, what should be there cannot be read.
+   */
+  #requireWhole(): void {
+    try {
+      this.#db.pragma('wal_checkpoint(PASSIVE)')
+    } catch (error) {
+      this.#lost = new StoreDamaged(this.#files.wal, 'it was cut while it was open', { cause: error })
       throw this.#lost
     }
   }

@@ -198,7 +198,7 @@ const OTHERS: readonly { readonly title: string; readonly act: (ref: Ref, ward: 
 ]
 
 describe.each(WAYS)('$title', (way) => {
-  test.each(FAILURES)('G11 $title is a failure', async ({ fail, outcome, code = undefined, because }) => {
+  test.each(FAILURES)('G11 $title is a failure', async ({ fail, outcome, code, because }) => {
     const ward = await wardOf(way, { actors })
     const done = Promise.resolve(fail(refOf(ward), ward))
     if (outcome === undefined) await done

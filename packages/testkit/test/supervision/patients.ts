@@ -317,7 +317,7 @@ export function patientOf<const Type extends string>(type: Type, options: Patien
     },
     ...options,
   })
-  known.set(type, definition as unknown as ActorDefinition) // Its types are of no use to whoever sends by name.
+  known.set(type, definition)
   return definition
 }
 

@@ -38,7 +38,7 @@ describe.each(WAYS)('$title', (way) => {
     const ward = await wardOf(way, { actors })
     await poison(ward)
     const ref = ward.system.actor(strict, 'a')
-    const error: unknown = await ward.now(ref.ask.note(text('x')).catch((caught: unknown) => caught))
+    const error: unknown = await ward.now(ref.ask.note(text('x')).catch((error_: unknown) => error_))
     expect(error).toBeInstanceOf(ActorQuarantined)
     expect(error).toMatchObject({
       code: 'ACTOR_QUARANTINED',
@@ -503,22 +503,48 @@ describe.each(WAYS)('$title', (way) => {
     expect(outside.handled).toEqual([])
   })
 
-  test('G11 a lease that is held ends by its time, once the actor is released', async () => {
+  test('G11 those who wait in line for a lease are refused when its actor is quarantined', async () => {
+    const ward = await wardOf(way, { actors })
+    const ref = ward.system.actor(strict, 'a')
+    const lease = await ward.now(ref.lease('pen').acquire({ owner: 'me', ttlMs: 600_000 }))
+    const line = follow(ref.lease('pen').acquire({ owner: 'you', waitMs: 600_000 }))
+    await ward.quiet()
+    await poison(ward)
+    expect(lease).toBeDefined()
+    expect(line()).toBe('ACTOR_QUARANTINED')
+  })
+
+  test('G11 a lease that is held cannot be renewed, and ends by its time, once the actor is released', async () => {
     const ward = await wardOf(way, { actors })
     const ref = ward.system.actor(strict, 'a')
     const lease = await ward.now(ref.lease('pen').acquire({ owner: 'me', ttlMs: 10_000 }))
     if (lease === undefined) throw new Error('Nobody else wants it.')
-    const line = follow(ref.lease('pen').acquire({ owner: 'you', waitMs: 600_000 }))
-    await ward.quiet()
     await poison(ward)
     expect(await ward.outcome(lease.renew())).toBe('ACTOR_QUARANTINED')
-    expect(line()).toBe('ACTOR_QUARANTINED')
     await ward.pass(20_000)
     expect(lease.isHeld).toBe(false)
     await release(ward)
     await ward.pass(1)
     expect((await ward.now(ref.lease('pen').state())).owner).toBeUndefined()
     expect(outside.handled).toEqual(['a pen.granted', 'a pen.released'])
+  })
+
+  test('G3 G11 dead letters that are replayed to a quarantined actor are kept like everything else', async () => {
+    const ward = await wardOf(way, { actors })
+    const ref = ward.system.actor(twice, 'a')
+    outside.faulty.add('risky one')
+    await ward.now(ref.tell.risky(text('risky one')))
+    await ward.quiet()
+    await ward.now(ward.system.quarantine.hold(twice, 'a', { reason: 'by hand' }))
+    outside.faulty.clear()
+    expect(await ward.now(ward.system.deadLetters.replay({ type: 'twice' }))).toBe(1)
+    await ward.crash()
+    await ward.pass(60_000)
+    expect(outside.handled).toEqual([])
+    await release(ward)
+    await ward.pass(100)
+    expect(outside.handled).toEqual(['a risky one'])
+    expect(await ward.now(ward.system.deadLetters.list())).toEqual([])
   })
 
   test('G2 G11 a quarantine is on disk before anybody hears of it', async () => {

@@ -25,7 +25,7 @@ describe.each(WAYS)('$title', (way) => {
     for (const strike of [() => Promise.resolve(), () => ward.crash(), () => ward.crashThreads()]) {
       await strike()
       const ref = ward.system.actor(frail, 'a')
-      const error: unknown = await ward.now(ref.ask.note(text('x')).catch((caught: unknown) => caught))
+      const error: unknown = await ward.now(ref.ask.note(text('x')).catch((error_: unknown) => error_))
       expect(error).toBeInstanceOf(ActorStopped)
       expect(error).toMatchObject({
         code: 'ACTOR_STOPPED',
@@ -62,13 +62,8 @@ describe.each(WAYS)('$title', (way) => {
     await ward.pass(1_000)
     expect([asked(), turned()]).toEqual(['ACTOR_STOPPED', 'ACTOR_STOPPED'])
     const letters = await ward.now(ward.system.deadLetters.list())
-    expect(letters.map(({ command, error, input }) => [command, error.code, (input as { readonly text: string }).text]).toSorted()).toEqual(
-      [
-        ['note', 'ACTOR_STOPPED', '1'],
-        ['note', 'ACTOR_STOPPED', '2'],
-        ['poison', 'COMMAND_FAILED', 'poisoned'],
-      ],
-    )
+    const lines = letters.map(({ command, error, input }) => `${command} ${error.code} ${(input as { readonly text: string }).text}`) // What was sent.
+    expect(lines.toSorted()).toEqual(['note ACTOR_STOPPED 1', 'note ACTOR_STOPPED 2', 'poison COMMAND_FAILED poisoned'])
     // The latest first.
     const kept = await ward.now(ward.system.deadLetters.list({ command: 'note' }))
     expect(kept.map(({ input }) => input)).toEqual([text('2'), text('1')])

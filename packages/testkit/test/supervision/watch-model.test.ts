@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest'
 import { codeOf } from '../code-of.ts'
 import { patientOf } from './patients.ts'
 import type { Patient } from './patients.ts'
-import { Ward } from './ward.ts'
+import { follow, Ward } from './ward.ts'
 import type { Way } from './ward.ts'
 
 const RUNS = Number(process.env['BAILIWICK_RUNS'] ?? 60)
@@ -18,10 +18,12 @@ const WATCHERS = ['w1', 'w2'] as const
 const TARGETS = ['t1', 't2', 't3'] as const
 
 type Step =
-  | { readonly kind: 'watch' | 'unwatch'; readonly watcher: string; readonly target: string; readonly event: string }
+  | { readonly kind: 'watch'; readonly watcher: string; readonly target: string; readonly event: string }
   | { readonly kind: 'end' | 'fail' | 'stop' | 'hold' | 'release' | 'restart'; readonly target: string }
-  /** Watching is taken back while its target fails: there may be a notice, but not two. */
-  | { readonly kind: 'race'; readonly watcher: string; readonly target: string }
+  /** Takes back one of the watches that there are. */
+  | { readonly kind: 'unwatch'; readonly pick: number }
+  /** … while its target fails: there may be a notice, but not two. */
+  | { readonly kind: 'race'; readonly pick: number }
   | { readonly kind: 'crash' | 'crashThreads' }
   | { readonly kind: 'crashAt'; readonly point: 'before' | 'after'; readonly commits: number }
   | { readonly kind: 'failShard'; readonly shard: number; readonly commits: number }
@@ -34,7 +36,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({ kind: fc.constant('watch' as const), watcher, target, event: fc.constantFrom('notice', 'other') }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('unwatch' as const), watcher, target, event: fc.constant('') }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('unwatch' as const), pick: fc.nat({ max: 5 }) }) },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -43,7 +45,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('release' as const), target }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('race' as const), watcher, target }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('race' as const), pick: fc.nat({ max: 5 }) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('crash' as const, 'crashThreads' as const) }) },
   {
     weight: 4,
@@ -128,15 +130,18 @@ class Run {
         await this.#watch(next.watcher, next.target, next.event)
         return
       case 'unwatch': {
-        const key = this.#addressOf(next.target)
-        await this.#careful((idempotencyKey) => this.#of(next.watcher).ask.unwatch({ key }, { idempotencyKey }))
+        const { name, watched } = this.#watchAt(next.pick)
+        const key = this.#addressOf(watched)
+        await this.#careful((idempotencyKey) => this.#of(name).ask.unwatch({ key }, { idempotencyKey }))
         await this.#rest()
-        if (this.#watches.delete(`${next.watcher} ${next.target}`)) met.taken += 1
+        if (this.#watches.delete(`${name} ${watched}`)) met.taken += 1
         return
       }
-      case 'race':
-        await this.#race(next.watcher, next.target)
+      case 'race': {
+        const { name, watched } = this.#watchAt(next.pick)
+        await this.#race(name, watched)
         return
+      }
       case 'crash':
         await this.#crash()
         return
@@ -153,6 +158,13 @@ class Run {
       default:
         await this.#change(next.kind, next.target)
     }
+  }
+
+  /** One of the watches that there are; one that is not if there are none. */
+  #watchAt(pick: number): { readonly name: string; readonly watched: string } {
+    const all = [...this.#watches.keys()]
+    const [name = WATCHERS[0], watched = TARGETS[0]] = (all[pick % Math.max(1, all.length)] ?? '').split(' ').filter((part) => part !== '')
+    return { name, watched }
   }
 
   async #watch(name: string, watched: string, event: string): Promise<void> {
@@ -262,18 +274,12 @@ class Run {
   }
 
   async #isThere(): Promise<boolean> {
-    let answered = 0
-    for (let n = 0; n < this.#shards * 3; n += 1) {
-      this.#ward.system
-        .actor(this.#watcher, `probe ${n}`)
-        .snapshot({ timeoutMs: 400 })
-        .then(
-          () => void (answered += 1),
-          () => undefined,
-        )
-    }
+    const { system } = this.#ward
+    const probes = Array.from({ length: this.#shards * 3 }, (_none, n) =>
+      follow(system.actor(this.#watcher, `probe ${n}`).snapshot({ timeoutMs: 400 })),
+    )
     await this.#ward.pass(500)
-    return answered === this.#shards * 3
+    return probes.every((answer) => typeof answer() === 'object')
   }
 
   async #revive(): Promise<boolean> {

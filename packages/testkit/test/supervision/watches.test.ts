@@ -276,6 +276,8 @@ describe.each(WAYS.slice(0, 2))('$title', (way) => {
   /** Lets the process die at the nth commit from now, before or after it has reached the disk. */
   class Crasher {
     left = Infinity
+    /** Whether the process has died and was not opened again yet. */
+    isDead = false
     crash: () => void = () => undefined
     readonly #point: 'before' | 'after'
 
@@ -292,6 +294,7 @@ describe.each(WAYS.slice(0, 2))('$title', (way) => {
             this.left -= 1
             if (this.left !== 0) return target.commit(batch)
             if (this.#point === 'after') void target.commit(batch)
+            this.isDead = true
             this.crash()
             throw new Error('The process is dead.')
           }
@@ -306,10 +309,12 @@ describe.each(WAYS.slice(0, 2))('$title', (way) => {
       for (let dies = 1; dies <= 12; dies += 1) {
         const crasher = new Crasher(point)
         const ward = await wardOf(way, { actors, wrapStore: crasher.wrap })
-        let isDead = false
-        crasher.crash = () => {
-          isDead = true
-          ward.world.crash()
+        crasher.crash = () => ward.world.crash()
+        const revive = async (): Promise<boolean> => {
+          if (!crasher.isDead) return false
+          crasher.isDead = false
+          await ward.open()
+          return true
         }
         const careful = async (act: () => Promise<unknown>): Promise<void> => {
           for (let tries = 0; tries < 10; tries += 1) {
@@ -319,10 +324,7 @@ describe.each(WAYS.slice(0, 2))('$title', (way) => {
               () => (outcome = 'failed'),
             )
             await ward.pass(100)
-            if (isDead) {
-              isDead = false
-              await ward.open()
-            } else if (outcome === 'done') return
+            if (!(await revive()) && outcome === 'done') return
           }
           throw new Error('It is never done.')
         }
@@ -333,10 +335,7 @@ describe.each(WAYS.slice(0, 2))('$title', (way) => {
         await careful(() => ward.system.actor(strict, keys.strict).tell.poison({}, { idempotencyKey: 'poison' }))
         for (let round = 0; round < 3; round += 1) {
           await ward.pass(2_000)
-          if (isDead) {
-            isDead = false
-            await ward.open()
-          }
+          await revive()
         }
         await ward.pass(5_000)
         expect(await noticesOf(ward, keys.watcher), `dies at commit ${dies}`).toMatchObject([

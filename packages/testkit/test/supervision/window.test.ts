@@ -86,7 +86,13 @@ describe.each(WAYS)('$title', (way) => {
   test.each([
     ['a crash of the process', (ward: Ward) => ward.crash()],
     ['the death of the threads', (ward: Ward) => ward.crashThreads()],
-    ['closing and opening', async (ward: Ward) => (await ward.now(ward.system.close()), await ward.open())],
+    [
+      'closing and opening',
+      async (ward: Ward) => {
+        await ward.now(ward.system.close())
+        await ward.open()
+      },
+    ],
   ] as const)('G2 G11 the window is kept over %s', async (_title, strike) => {
     const ward = await wardOf(way, { actors: [twice] })
     await failAt(ward, twice, [0, 9_000, 11_000], () => strike(ward))
