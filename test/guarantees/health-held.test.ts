@@ -38,6 +38,7 @@ describe.each([1, 3])('G11 held actors on %i shards', (shards) => {
       revision: 1,
       at: times[0],
       failures: [times[0]],
+      waiting: 0,
     })
     expect(system.stats().held).toBe(4)
     expect(await system.quarantine.list({ limit: 2 })).toEqual(held.slice(0, 2))

@@ -33,6 +33,8 @@ const REARM_MS = 10
 type Processes = (name: string, gate: () => Error | undefined, over: AbortSignal) => EffectProcesses
 /** How often a probe is asked beyond the last attempt, if threads die meanwhile. */
 const PROBES_MAX = 3
+/** So often an attempt may end its thread; the thread has a limit of its own. */
+const POISON_ATTEMPTS = 2
 
 /** All effects of one shard. */
 export class ShardEffects implements EffectsPart {
@@ -190,7 +192,8 @@ export class ShardEffects implements EffectsPart {
     for (const row of rows) {
       if (freeOf(queue) <= 0 || this.#isClosed) break
       if (isSpokenFor(batch, row) || (committing !== undefined && isSpokenFor(committing, row))) continue
-      const poison = this.#core.poison.sequences.get(row.sequence)
+      // One that has ended a thread may have been unlucky once.
+      const poison = row.attempts < POISON_ATTEMPTS ? undefined : core.poison.sequences.get(row.sequence)
       if (poison !== undefined || isSpent(queue.definition, row)) {
         const error = new ShardCrashed(poison ?? `it died during attempt ${row.attempts} of the effect "${row.name}"`)
         this.#record({ queue, row, attempt: row.attempts, result: { error, isLast: true, isUnknown: true } })

@@ -48,6 +48,8 @@ import { checkResult } from './turn-result.ts'
 import { tap } from './tap.ts'
 
 /** Fewer than the deaths after which a thread is given up. */
+/** A turn that is known to end its thread before it yields first is tried no more than so often. */
+const POISON_CRASHES = 2
 const CRASHES_MAX = 3
 /** What a stretch came to that was ended by force. */
 const FORCED = { error: new Error('It was ended by force.') }
@@ -348,7 +350,7 @@ function recover(core: ShardCore, cell: Cell, hosted: Hosted): void {
   const hasFrame = record.frame !== undefined
   record.crashes += 1
   const crash: TurnCause = { reason: 'the shard died' }
-  const poison = core.poison.sequences.get(record.id)
+  const poison = record.crashes < POISON_CRASHES ? undefined : core.poison.sequences.get(record.id)
   if (intent === undefined && (poison !== undefined || record.crashes > CRASHES_MAX)) {
     const error = new ShardCrashed(poison ?? `it died ${record.crashes} times while the turn ran, the last time in epoch ${record.epoch}`)
     endWith(core, cell, hosted, session, record, { outcome: 'failed', error })
