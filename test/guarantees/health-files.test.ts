@@ -96,3 +96,31 @@ describe('a compaction', () => {
     await expect(system.compact(options as never)).rejects.toMatchObject({ code: 'INVALID_INPUT', field })
   })
 })
+
+describe('G2 a check', () => {
+  test('of a running system finds nothing wrong under load, and holds up nobody', async () => {
+    const { open } = makePlace()
+    const system = await open({ shards: 2 })
+    const load = { isOver: false }
+    const loading = Promise.all(
+      Array.from({ length: 8 }, async (_none, index) => {
+        let n = 0
+        while (!load.isOver) await system.actor(ledger, `k${index}`).ask.enter({ sender: 's', n: (n += 1) })
+      }),
+    )
+    expect((await system.verify()).filter(({ level }) => level === 'error')).toEqual([])
+    expect((await system.verify({ isQuick: true })).filter(({ level }) => level === 'error')).toEqual([])
+    load.isOver = true
+    await loading
+  })
+
+  test('refuses options that it does not know, and a system without files', async () => {
+    const { open } = makePlace()
+    const system = await open()
+    expect(await codeOf(system.verify({ quick: true } as never))).toBe('INVALID_INPUT')
+    expect(await codeOf(system.verify({ isQuick: 1 } as never))).toBe('INVALID_INPUT')
+    const world = new TestWorld()
+    onTestFinished(() => world.close())
+    expect(await codeOf((await world.open({ actors: [ledger] })).verify())).toBe('INVALID_INPUT')
+  })
+})

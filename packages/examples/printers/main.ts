@@ -3,7 +3,7 @@ import { BailiwickError, openSystem } from '@bailiwick/kernel'
 import { office, printer } from './printer.actor.ts'
 
 await using system = await openSystem({ directory: process.argv[2] ?? 'printers-data', actors: [printer, office] })
-system.tap((event) => console.log('  ', event.kind, 'actor' in event ? event.actor : ''), {
+system.tap((event) => console.log(`   ${event.kind} ${'actor' in event ? event.actor : ''}`), {
   kinds: ['actor.restarted', 'actor.quarantined', 'actor.released'],
 })
 const hall = system.actor(printer, 'hall')

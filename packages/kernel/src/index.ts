@@ -68,7 +68,7 @@ export type { BatchStats, LaneStats, ShardStats, SystemStats } from './system/st
 export type { HealthReason, SystemHealth } from './system/health.ts'
 export type { HeldActor, HeldFilter, HoldOptions, Quarantine } from './system/holds.ts'
 export type { CompactOptions } from './system/backup.ts'
-export type { BackupReport } from '@bailiwick/store'
+export type { BackupReport, Finding, FindingLevel, VerifyOptions } from '@bailiwick/store'
 export type { LogMethod, Logger } from './system/logger.ts'
 export type { EndSignal } from './seams/seams.ts'
 export type { ThreadState } from './system/threads.ts'

@@ -5,7 +5,7 @@
  * `Date.now`, a timer, `Math.random` or `worker_threads`, which is what makes a simulated run honest.
  * These interfaces are visible for test kits only; programs use `openSystem`.
  */
-import type { BackupReport, ShardLocation, ShardStore } from '@bailiwick/store'
+import type { BackupReport, Finding, ShardLocation, ShardStore, VerifyOptions } from '@bailiwick/store'
 import type { AnyTurnContext } from '../definition/turn-context.ts'
 import type { JsonValue, ProcessResult } from '../definition/process.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
@@ -130,6 +130,8 @@ export interface Stores {
   openShard(location: ShardLocation): ShardStore
   /** Copies a directory that is open to a new one, as it was at one moment. Absent where there is nothing to copy. */
   backup?(from: string, to: string): Promise<BackupReport> | BackupReport
+  /** Checks a directory that is open. Absent where there is nothing to check. */
+  verify?(directory: string, options: VerifyOptions): Promise<readonly Finding[]>
 }
 
 /** How to open a directory. */

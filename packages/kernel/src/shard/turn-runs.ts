@@ -345,7 +345,7 @@ export class TurnRuns implements TurnsPart {
       case 'ended':
         this.settled(news.id, news.epoch)
         this.#core.wake()
-        return
+        break
       case 'checkpoint':
       case 'recover':
     }

@@ -48,9 +48,9 @@ import { checkResult } from './turn-result.ts'
 import { tap } from './tap.ts'
 
 /** Fewer than the deaths after which a thread is given up. */
+const CRASHES_MAX = 3
 /** A turn that is known to end its thread before it yields first is tried no more than so often. */
 const POISON_CRASHES = 2
-const CRASHES_MAX = 3
 /** What a stretch came to that was ended by force. */
 const FORCED = { error: new Error('It was ended by force.') }
 

@@ -1,5 +1,5 @@
 /** Looking after the files of an open system: copying them, and giving free space back. */
-import type { BackupReport } from '@bailiwick/store'
+import type { BackupReport, Finding, VerifyOptions } from '@bailiwick/store'
 import { checkOptionNames } from '../definition/input.ts'
 import { InvalidInput } from '../errors.ts'
 import { ToShard } from '../protocol/to-shard.ts'
@@ -22,6 +22,15 @@ export async function backup(stores: Stores, directory: string, to: unknown): Pr
   if (typeof to !== 'string' || to === '') throw new InvalidInput('system.backup', 'path', 'must be a path')
   if (stores.backup === undefined) throw new InvalidInput('system.backup', 'path', 'has no meaning: a system in memory has nothing to copy')
   return await stores.backup(directory, to)
+}
+
+/** Checks a directory. Rejects with `InvalidInput` for bad options, or where the system has no files. */
+export async function verify(stores: Stores, directory: string, options: VerifyOptions = {}): Promise<readonly Finding[]> {
+  checkOptionNames('system.verify', options, new Set(['isQuick']))
+  const { isQuick = false } = options
+  if (typeof isQuick !== 'boolean') throw new InvalidInput('system.verify', 'isQuick', 'must be true or false')
+  if (stores.verify === undefined) throw new InvalidInput('system.verify', '', 'has no meaning: a system in memory has no files to check')
+  return await stores.verify(directory, { isQuick })
 }
 
 /** Has one shard after the other give space back, so that at any time only one of them serves nothing. */

@@ -145,9 +145,9 @@ export class Lease {
 
   /** Lets it last for its whole duration from now on. Rejects with `StaleEpoch` if it is lost; then it stays lost. */
   async renew(): Promise<void> {
-    const { clock, control, name, operation } = this.#parts
+    const { clock, control, name } = this.#parts
     // Its holder has been told that it is lost, and stays told.
-    if (this.#lost.signal.aborted) throw new StaleEpoch(operation, this.epoch, this.epoch)
+    this.#requireKept()
     const askedAt = clock.elapsed()
     try {
       await control({ kind: 'renew', name, owner: this.owner, epoch: this.epoch, ttlMs: this.ttlMs }, {})
@@ -156,7 +156,7 @@ export class Lease {
       throw error
     }
     // The answer came too late. It is not given back: another lease of the same owner may count on it; its time ends it.
-    if (this.#lost.signal.aborted) throw new StaleEpoch(operation, this.epoch, this.epoch)
+    this.#requireKept()
     this.extend(askedAt)
   }
 
@@ -189,6 +189,10 @@ export class Lease {
     const leftMs = this.#validUntil - clock.elapsed()
     this.#timers.push(clock.setTimer(() => this.#end(new Error('It was not renewed in time.')), Math.max(0, leftMs)))
     if (this.#isAuto) this.#timers.push(clock.setTimer(() => this.#renewAgain(), Math.max(0, leftMs / 3)))
+  }
+
+  #requireKept(): void {
+    if (this.#lost.signal.aborted) throw new StaleEpoch(this.#parts.operation, this.epoch, this.epoch)
   }
 
   async #giveBack(): Promise<boolean> {

@@ -2,14 +2,14 @@
  * A system: everything opened from one directory. It hands out refs, says what happens and how it is, and closes; the work
  * is done by shards.
  */
-import type { BackupReport } from '@bailiwick/store'
+import type { BackupReport, Finding, VerifyOptions } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import { encodeKey, shardOf } from '../definition/key.ts'
 import type { ActorKey } from '../definition/key.ts'
 import { InvalidInput, SystemClosed } from '../errors.ts'
 import type { TapEvent } from '../protocol/tap.ts'
 import type { Clock, Stores, SystemDirectory } from '../seams/seams.ts'
-import { backup, compact } from './backup.ts'
+import { backup, compact, verify } from './backup.ts'
 import type { CompactOptions } from './backup.ts'
 import { checkClose, Closing } from './closing.ts'
 import type { CloseOptions, CloseReport } from './closing.ts'
@@ -133,6 +133,16 @@ export class System {
   async backup(path: string): Promise<BackupReport> {
     this.#requireOpen()
     return await backup(this.#parts.stores, this.directory, path)
+  }
+
+  /**
+   * Checks the files of the system while it runs, in a thread of its own: every page, every row, what shards say of each other.
+   * Answers what it has found; findings of the level `error` mean that something is lost or wrong. With `isQuick` pages are
+   * looked at less closely. Rejects with `InvalidInput`, `StoreDamaged` or `StoreUnavailable`.
+   */
+  async verify(options: VerifyOptions = {}): Promise<readonly Finding[]> {
+    this.#requireOpen()
+    return await verify(this.#parts.stores, this.directory, options)
   }
 
   /**
