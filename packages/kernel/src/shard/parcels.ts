@@ -75,7 +75,7 @@ export function admitParcel(core: ShardCore, parcel: Parcel): void {
 }
 
 /** Whether a message is about what has become of another member of a group. No command can have such a name. */
-export function isGroupEvent(command: string): boolean {
+function isGroupEvent(command: string): boolean {
   return command === 'bailiwick.restart' || command === 'bailiwick.hold'
 }
 
