@@ -226,7 +226,7 @@ describe('G8 G11 the others do not notice', () => {
       const texts = Array.from({ length: 30 }, (_none, index) => `${round}/${index}`)
       sent.push(...texts)
       const sending = Promise.all(keys.flatMap((key) => texts.map((text) => send(key, text))))
-      const leaving = codeOf(system.actor(saboteur, 'x').ask.leave())
+      const leaving = codeOf(system.actor(saboteur, `x${round}`).ask.leave())
       await sending
       expect(await leaving).toBe('SHARD_CRASHED')
     }

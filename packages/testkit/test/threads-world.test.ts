@@ -95,6 +95,55 @@ describe('G11 in a test world', () => {
     ])
   })
 
+  test('G11 an actor whose stored commands end threads is held back after the second, and its shard goes on', async () => {
+    const { blasts, system, world } = await openScene('exited')
+    for (let n = 0; n < 8; n += 1) {
+      await store(system, () => system.actor(bomber, 'a').tell.blast())
+      await world.advance(1_000)
+    }
+    expect(blasts()).toBe(2)
+    expect(await codeOf(system.actor(bomber, 'a').ask.marks())).toBe('ACTOR_QUARANTINED')
+    expect(await system.quarantine.list()).toMatchObject([{ actor: 'bomber/a', error: { code: 'SHARD_CRASHED' }, command: 'blast' }])
+    expect(await system.actor(bomber, 'b').ask.mark()).toBe(1)
+    expect(system.health().status).toBe('ready')
+  })
+
+  test('G11 so is one whose asks do, and one whose timer does', async () => {
+    const { blasts, system, world } = await openScene('exited')
+    for (let n = 0; n < 5; n += 1) {
+      expect(await codeOf(system.actor(bomber, 'a').ask.blast())).toBe(n < 2 ? 'SHARD_CRASHED' : 'ACTOR_QUARANTINED')
+      await world.advance(1_000)
+    }
+    expect(blasts()).toBe(2)
+    for (let n = 0; n < 4; n += 1) {
+      await codeOf(system.actor(bomber, 't').ask.arm())
+      await world.advance(5_000)
+    }
+    expect(blasts()).toBe(4)
+    expect((await system.quarantine.list()).map(({ actor }) => actor)).toEqual(['bomber/t', 'bomber/a'])
+    // It is kept: the next start knows it.
+    world.crash()
+    const again = await world.open({ actors: [bomber] })
+    expect(await codeOf(again.actor(bomber, 'a').ask.mark())).toBe('ACTOR_QUARANTINED')
+  })
+
+  test('G11 replaying letters of such commands costs no more than two threads, and loses none', async () => {
+    const { blasts, system, world } = await openScene('exited')
+    await store(system, () => system.actor(bomber, 'a').tell.blast())
+    await world.advance(1_000)
+    for (let n = 0; n < 6; n += 1) {
+      await codeOf(system.deadLetters.replay({}))
+      await world.advance(2_000)
+    }
+    expect(blasts()).toBeLessThanOrEqual(3)
+    await codeOf(system.quarantine.release({}))
+    await world.advance(5_000)
+    expect((await system.deadLetters.list()).length + (await system.quarantine.list()).reduce((sum, { waiting }) => sum + waiting, 0)).toBe(
+      1,
+    )
+    expect(await system.actor(bomber, 'b').ask.mark()).toBe(1)
+  })
+
   test.each(CASES)('G11 so is a timer whose thread %s', async (how, deaths) => {
     const { blasts, system, world } = await openScene(how)
     await system.actor(bomber, 'a').ask.arm()

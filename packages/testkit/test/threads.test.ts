@@ -200,13 +200,26 @@ describe('G11 nothing restarts in a tight loop', () => {
     latest().isBeating = false
     latest().terminate = () => ending.promise
     const asked = codeOf(system.actor(counter, 'a').ask.add({ n: 1 }))
-    await clock.advance(10_000)
+    await clock.advance(2_500)
     // Callers are told at once, although the thread does not end.
     expect(await asked).toBe('SHARD_CRASHED')
     expect(threads).toHaveLength(1)
     ending.resolve(undefined)
     await clock.advance(10)
     expect(threads).toHaveLength(2)
+  })
+
+  test('G11 G13 a thread that cannot be ended is left behind: another takes its place, and closing returns', async () => {
+    const { clock, latest, system, threads } = await openScene({ ...QUICK, hangMs: 1_000 })
+    const stuck = latest()
+    stuck.isBeating = false
+    stuck.terminate = () => new Promise(() => undefined)
+    await clock.advance(10_000)
+    expect(threads).toHaveLength(2)
+    latest().terminate = () => new Promise(() => undefined)
+    const closing = system.close({ mode: 'now' })
+    await clock.advance(5_000)
+    expect(await closing).toMatchObject({ outcome: 'forced' })
   })
 })
 

@@ -11,6 +11,7 @@ import { PRIORITIES } from '../shard/lanes.ts'
 import type { CommandBuilder, CommandDefinition, CommandKind } from './command.ts'
 import { DELAY_MAX } from './input.ts'
 import type { ActorKey } from './key.ts'
+import { requireOptions } from './option-names.ts'
 import { supervisionOf } from './supervision.ts'
 import type { Supervision, SupervisionOptions } from './supervision.ts'
 import type { TurnDefinition } from './turn-definition.ts'
@@ -134,6 +135,26 @@ export interface ActorDefinition<Type extends string = string, Snapshot = unknow
 // oxlint-disable-next-line typescript/no-explicit-any -- the reply's argument is contravariant; the kernel only ever passes what it validated.
 export type AnyCommand = CommandDefinition<CommandKind, any, any, unknown, any>
 
+const OPTIONS: ReadonlySet<string> = new Set([
+  'type',
+  'storedAs',
+  'module',
+  'logic',
+  'commands',
+  'input',
+  'mailbox',
+  'turns',
+  'supervision',
+  'timers',
+  'idleMs',
+  'version',
+  'migrate',
+  'persist',
+  'journal',
+  'volatile',
+])
+const MAILBOX_OPTIONS: ReadonlySet<string> = new Set(['capacity', 'starvationBound'])
+const JOURNAL_OPTIONS: ReadonlySet<string> = new Set(['snapshotEvery', 'keepEvents'])
 const TIMER_RESTARTS: ReadonlySet<string> = new Set(['deadline', 'remaining', 'restart'])
 const PREEMPTS: ReadonlySet<string> = new Set(['steal', 'abort-keep', 'abort-drop', 'none'])
 const TURNS_OPTIONS: ReadonlySet<string> = new Set(['ranks', 'maxBurst', 'minSliceMs', 'keep'])
@@ -160,6 +181,7 @@ export function defineActor<
 >(options: ActorOptions<Type, Logic, Commands & CheckedCommands<Logic, Commands>>): ActorDefinition<Type, SnapshotFrom<Logic>, Commands> {
   const { type } = options
   check(type, isName(type), 'type', 'must be a name: a letter, then letters, digits, "_", "." or "-", at most 100')
+  requireOptions(type, '', options, OPTIONS)
   check(type, isModuleUrl(options.module), 'module', 'must be the URL of a module: write `module: import.meta.url`')
   check(type, isActorLogic(options.logic), 'logic', 'must be an XState v5 actor logic, for instance a machine')
   const storedAs = options.storedAs ?? type
@@ -169,7 +191,18 @@ export function defineActor<
   check(type, PERSISTENCES.has(persist), 'persist', 'must be "snapshot" or "journal"')
   check(type, !(isVolatile && options.persist !== undefined), 'persist', 'has no meaning for a volatile actor')
   check(type, options.journal === undefined || persist === 'journal', 'journal', 'needs persist: "journal"')
-  const turns = turnsOf(type, options.turns ?? {})
+  const { mailbox = {}, journal = {} } = options
+  requireOptions(type, 'mailbox', mailbox, MAILBOX_OPTIONS)
+  requireOptions(type, 'journal', journal, JOURNAL_OPTIONS)
+  const supervision = options.supervision === undefined ? undefined : supervisionOf(type, 'supervision', options.supervision)
+  check(
+    type,
+    !(isVolatile && supervision?.group !== undefined),
+    'supervision.group',
+    'has no meaning for a volatile actor: it is not restarted',
+  )
+  const version = wholeNumber(type, 'version', options.version ?? 1, 1)
+  const turns = turnsOf(type, options.turns === undefined ? {} : options.turns)
   const timers = options.timers ?? 'deadline'
   check(type, TIMER_RESTARTS.has(timers), 'timers', 'must be "deadline", "remaining" or "restart"')
   const definition: ActorDefinition<Type, SnapshotFrom<Logic>, Commands> & { readonly [DEFINITION]: true } = {
@@ -179,21 +212,21 @@ export function defineActor<
     module: options.module,
     logic: options.logic,
     turns,
-    supervision: options.supervision === undefined ? undefined : supervisionOf(type, 'supervision', options.supervision),
+    supervision,
     commands: commandsOf(type, options.commands, isVolatile, turns.ranks),
     input: options.input,
     mailbox: {
-      capacity: wholeNumber(type, 'mailbox.capacity', options.mailbox?.capacity ?? 10_000, 1),
-      starvationBound: wholeNumber(type, 'mailbox.starvationBound', options.mailbox?.starvationBound ?? 64, 1),
+      capacity: wholeNumber(type, 'mailbox.capacity', mailbox.capacity ?? 10_000, 1),
+      starvationBound: wholeNumber(type, 'mailbox.starvationBound', mailbox.starvationBound ?? 64, 1),
     },
     timers,
     idleMs: wholeNumber(type, 'idleMs', options.idleMs ?? 60_000, 0),
-    version: wholeNumber(type, 'version', options.version ?? 1, 1),
-    migrate: migrationsOf(type, options.migrate ?? {}),
+    version,
+    migrate: migrationsOf(type, version, options.migrate === undefined ? {} : options.migrate),
     persist: isVolatile ? 'nothing' : persist,
     journal: {
-      snapshotEvery: wholeNumber(type, 'journal.snapshotEvery', options.journal?.snapshotEvery ?? 100, 1),
-      keepEvents: wholeNumber(type, 'journal.keepEvents', options.journal?.keepEvents ?? 0, 0),
+      snapshotEvery: wholeNumber(type, 'journal.snapshotEvery', journal.snapshotEvery ?? 100, 1),
+      keepEvents: wholeNumber(type, 'journal.keepEvents', journal.keepEvents ?? 0, 0),
     },
   }
   return Object.freeze(definition)
@@ -329,8 +362,7 @@ function checkTurn(type: string, command: string, turn: TurnDefinition): void {
 }
 
 function turnsOf(type: string, options: TurnsOptions): Required<TurnsOptions> {
-  check(type, isObject(options) && !Array.isArray(options), 'turns', 'must be an object')
-  for (const name of Object.keys(options)) check(type, TURNS_OPTIONS.has(name), `turns.${name}`, 'is no option of turns')
+  requireOptions(type, 'turns', options, TURNS_OPTIONS)
   const { ranks = [], maxBurst, minSliceMs = 0, keep = 100 } = options
   check(type, Array.isArray(ranks) && ranks.every(isName), 'turns.ranks', 'must be a list of names')
   check(type, new Set(ranks).size === ranks.length, 'turns.ranks', 'must not name a rank twice')
@@ -345,11 +377,18 @@ function turnsOf(type: string, options: TurnsOptions): Required<TurnsOptions> {
 
 function migrationsOf(
   type: string,
+  version: number,
   migrate: Readonly<Record<number, (snapshot: unknown) => unknown>>,
 ): Readonly<Record<number, (snapshot: unknown) => unknown>> {
-  for (const [version, migration] of Object.entries(migrate)) {
-    check(type, /^[1-9]\d*$/.test(version), `migrate.${version}`, 'must be keyed by the version it leads from')
-    check(type, typeof migration === 'function', `migrate.${version}`, 'must be a function')
+  check(type, isObject(migrate) && !Array.isArray(migrate), 'migrate', 'must be an object')
+  for (const [from, migration] of Object.entries(migrate)) {
+    check(type, /^[1-9]\d*$/.test(from), `migrate.${from}`, 'must be keyed by the version it leads from')
+    check(type, Number(from) < version, `migrate.${from}`, `leads beyond the version of the definition, which is ${version}`)
+    check(type, typeof migration === 'function', `migrate.${from}`, 'must be a function')
   }
+  // A gap would show only when an old actor comes into memory. The oldest versions may be left out: nothing of them need be stored.
+  const first = Math.min(version, ...Object.keys(migrate).map(Number))
+  for (let from = first; from < version; from += 1)
+    check(type, Object.hasOwn(migrate, from), `migrate.${from}`, `is missing: version ${first} has no way to version ${version}`)
   return migrate
 }

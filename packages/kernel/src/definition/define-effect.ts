@@ -5,6 +5,7 @@
  */
 import type { z } from 'zod'
 import { InvalidDefinition } from '../errors.ts'
+import { requireOptions } from './option-names.ts'
 import type { ProcessApi } from './process.ts'
 
 /** One attempt. */
@@ -82,6 +83,10 @@ export interface EffectDefinition<Given = never> {
   readonly takes?: (given: Given) => void
 }
 
+const OPTIONS: ReadonlySet<string> = new Set(['name', 'module', 'input', 'run', 'retry', 'timeoutMs', 'concurrency', 'probe'])
+const RETRY_OPTIONS: ReadonlySet<string> = new Set(['maxAttempts', 'backoff'])
+const BACKOFF_OPTIONS: ReadonlySet<string> = new Set(['minMs', 'maxMs', 'jitter'])
+
 /** Marks definitions, so that a shard can find them among the exports of a module, also across copies of this package. */
 const DEFINITION = Symbol.for('bailiwick.effect-definition')
 
@@ -96,18 +101,23 @@ export function defineEffect<Given, Input, Output>(
 ): EffectDefinition<Given>
 export function defineEffect<Output>(options: EffectOptions<unknown, unknown, Output>): EffectDefinition<unknown>
 export function defineEffect<Given, Input, Output>(options: EffectOptions<Given, Input, Output>): EffectDefinition<Given> {
-  const { name, module, input, run, probe, retry } = options
+  const { name, module, input, run, probe, retry = {} } = options
   check(
     name,
     typeof name === 'string' && /^[A-Za-z][\w.-]{0,99}$/.test(name),
     'name',
     'must be a letter, then letters, digits, "_", "." or "-", at most 100',
   )
+  const where = `effect ${name}`
+  requireOptions(where, '', options, OPTIONS)
+  requireOptions(where, 'retry', retry, RETRY_OPTIONS)
+  const { backoff = {} } = retry
+  requireOptions(where, 'retry.backoff', backoff, BACKOFF_OPTIONS)
   check(name, typeof module === 'string' && URL.canParse(module), 'module', 'must be the URL of a module: write `module: import.meta.url`')
   check(name, typeof run === 'function', 'run', 'must be a function')
   check(name, probe === undefined || typeof probe === 'function', 'probe', 'must be a function')
   check(name, input === undefined || typeof input.safeParse === 'function', 'input', 'must be a zod schema')
-  const { minMs = 1_000, maxMs = 300_000, jitter = 0.2 } = retry?.backoff ?? {}
+  const { minMs = 1_000, maxMs = 300_000, jitter = 0.2 } = backoff
   atLeast(name, 'retry.backoff.minMs', minMs, 0)
   check(name, Number.isFinite(maxMs) && maxMs >= minMs, 'retry.backoff.maxMs', `must be a number from minMs, which is ${minMs}`)
   check(name, jitter >= 0 && jitter <= 1, 'retry.backoff.jitter', 'must be a number from 0 to 1')
@@ -117,7 +127,7 @@ export function defineEffect<Given, Input, Output>(options: EffectOptions<Given,
     module,
     input,
     run,
-    retry: { maxAttempts: wholeFrom(name, 'retry.maxAttempts', retry?.maxAttempts ?? 5, 1), backoff: { minMs, maxMs, jitter } },
+    retry: { maxAttempts: wholeFrom(name, 'retry.maxAttempts', retry.maxAttempts ?? 5, 1), backoff: { minMs, maxMs, jitter } },
     timeoutMs: atLeast(name, 'timeoutMs', options.timeoutMs ?? 30_000, 1),
     concurrency: wholeFrom(name, 'concurrency', options.concurrency ?? 16, 1),
     probe,

@@ -5,6 +5,7 @@
  * the last `withinMs`, its end included. So with 2 in 10 s, failures at 0, 9, 11 and 18 s are one too many at 18 s.
  */
 import { InvalidDefinition } from '../errors.ts'
+import { requireOptions } from './option-names.ts'
 
 /** How long to wait before going on after a failure. The wait doubles with each failure within the window, and begins anew once there is none in it. */
 export interface BackoffOptions {
@@ -95,7 +96,7 @@ const MS_MAX = 2 ** 45
 
 /** Checks an actor's supervision as a whole. Throws `InvalidDefinition`, naming the field. `where` is the definition, `path` the option that it stands in. */
 export function supervisionOf(where: string, path: string, options: SupervisionOptions): Supervision {
-  requireObject(where, path, options, OPTIONS)
+  requireOptions(where, path, options, OPTIONS)
   const { maxRestarts = Infinity, withinMs = 5_000, backoff = {}, onExhausted = 'quarantine', group } = options
   requireCount(where, `${path}.maxRestarts`, maxRestarts)
   requireMs(where, `${path}.withinMs`, withinMs, 1)
@@ -107,7 +108,7 @@ export function supervisionOf(where: string, path: string, options: SupervisionO
 
 /** The same for threads. */
 export function threadSupervisionOf(where: string, path: string, options: ThreadSupervisionOptions): ThreadSupervision {
-  requireObject(where, path, options, THREAD_OPTIONS)
+  requireOptions(where, path, options, THREAD_OPTIONS)
   const { maxRestarts = 5, withinMs = 60_000, backoff = {}, hangMs = 10_000, startMs = 60_000 } = options
   requireCount(where, `${path}.maxRestarts`, maxRestarts)
   requireMs(where, `${path}.withinMs`, withinMs, 1)
@@ -130,7 +131,7 @@ export function withinWindow(failures: readonly number[], withinMs: number, now:
 }
 
 function backoffOf(where: string, path: string, options: BackoffOptions, defaults: Backoff): Backoff {
-  requireObject(where, path, options, BACKOFF_OPTIONS)
+  requireOptions(where, path, options, BACKOFF_OPTIONS)
   const { minMs = defaults.minMs, jitter = defaults.jitter } = options
   requireMs(where, `${path}.minMs`, minMs, 0)
   const maxMs = options.maxMs ?? Math.max(defaults.maxMs, minMs)
@@ -140,14 +141,9 @@ function backoffOf(where: string, path: string, options: BackoffOptions, default
 }
 
 function checkGroup(where: string, path: string, group: GroupOptions): void {
-  requireObject(where, path, group, GROUP_OPTIONS)
+  requireOptions(where, path, group, GROUP_OPTIONS)
   check(where, typeof group.name === 'string' && group.name !== '' && group.name.length <= 200, `${path}.name`, 'must be a name')
   check(where, STRATEGIES.has(group.strategy), `${path}.strategy`, 'must be "one-for-one", "one-for-all" or "rest-for-one"')
-}
-
-function requireObject(where: string, path: string, options: unknown, known: ReadonlySet<string>): void {
-  check(where, typeof options === 'object' && options !== null, path, 'must be an object')
-  for (const field of Object.keys(options as object)) check(where, known.has(field), `${path}.${field}`, 'is no option')
 }
 
 function requireCount(where: string, field: string, value: number): void {

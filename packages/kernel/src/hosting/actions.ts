@@ -11,10 +11,12 @@ import { emit } from 'xstate'
 import type { ActionArgs, ActionFunction, EventObject, MachineContext, ParameterizedObject } from 'xstate'
 import type { TimerRestart } from '@bailiwick/store'
 import type { CommandBuilder, CommandKind } from '../definition/command.ts'
+import { isActorDefinition } from '../definition/define-actor.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
 import type { ActorKey } from '../definition/key.ts'
 import type { Preempt, PreemptMode } from '../definition/turn-context.ts'
+import { InvalidInput } from '../errors.ts'
 import type { Priority } from '../shard/lanes.ts'
 import type { EventLike } from './host.ts'
 import { WISH } from './wish.ts'
@@ -389,6 +391,22 @@ export interface WatchArguments<Args> {
   readonly event: Given<string, Args>
 }
 
+/** Arguments that are missing are found where the machine is made, not when it first comes to the action. */
+function checkWatched(operation: string, definition: unknown, to: unknown, needed: readonly string[]): void {
+  if (typeof definition !== 'function') watchedBy(operation, definition)
+  if (typeof to !== 'object' || to === null)
+    throw new InvalidInput(operation, 'arguments', `must be an object with ${needed.join(' and ')}`)
+  const given = new Map<string, unknown>(Object.entries(to))
+  for (const field of needed) if (given.get(field) === undefined) throw new InvalidInput(operation, field, 'is missing')
+}
+
+/** The definition that is meant. Throws `InvalidInput` if it is none. */
+function watchedBy(operation: string, definition: unknown): ActorDefinition {
+  if (isActorDefinition(definition)) return definition
+  const hint = 'between modules that import each other, give a function, `() => other`'
+  throw new InvalidInput(operation, 'definition', `must be made by defineActor; ${hint}`)
+}
+
 /**
  * Watches another actor: this one hears once, as an event, that the other has come to its end or is held back; at once if that
  * has happened already. Nothing is heard of restarts, passivation and crashes. Watching again gives the notice another
@@ -403,9 +421,10 @@ export function watch<
   definition: ActorDefinition | (() => ActorDefinition),
   to: WatchArguments<ActionArgs<Context, ExpressionEvent, Event>>,
 ): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
+  checkWatched('watch', definition, to, ['key', 'event'])
   return wishing((args) => ({
     kind: 'watch',
-    definition: typeof definition === 'function' ? definition() : definition,
+    definition: watchedBy('watch', typeof definition === 'function' ? definition() : definition),
     key: resolve(to.key, args),
     event: resolve(to.event, args),
   }))
@@ -421,9 +440,10 @@ export function unwatch<
   definition: ActorDefinition | (() => ActorDefinition),
   to: Pick<WatchArguments<ActionArgs<Context, ExpressionEvent, Event>>, 'key'>,
 ): ActionFunction<Context, ExpressionEvent, Event, ActionParams, never, never, never, never, never> {
+  checkWatched('unwatch', definition, to, ['key'])
   return wishing((args) => ({
     kind: 'unwatch',
-    definition: typeof definition === 'function' ? definition() : definition,
+    definition: watchedBy('unwatch', typeof definition === 'function' ? definition() : definition),
     key: resolve(to.key, args),
   }))
 }

@@ -40,6 +40,7 @@ export function startNodeThread(plan: ThreadPlan): ShardThread {
     limits: plan.limits,
     supervision: plan.supervision,
     poison: plan.poison,
+    accused: plan.accused,
     isCareful: plan.isCareful,
     beat: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
     beatMs: plan.beatMs,

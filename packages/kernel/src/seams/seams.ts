@@ -64,6 +64,15 @@ export interface Poison {
   readonly reason: string
 }
 
+/** An actor of which the thread before has died, although nothing is left to be kept from it. */
+export interface Accused {
+  readonly shard: number
+  /** Its address. */
+  readonly actor: string
+  readonly command: string
+  readonly reason: string
+}
+
 /** What a thread needs to serve its shards. */
 export interface ThreadPlan {
   readonly shards: readonly ShardLocation[]
@@ -76,6 +85,8 @@ export interface ThreadPlan {
   readonly supervision: Supervision
   /** What is kept as a dead letter instead of being tried again. */
   readonly poison: readonly Poison[]
+  /** Whose failure the death of the thread before was. */
+  readonly accused: Accused | undefined
   /** The thread before it died while it served something unknown: each message is stored before it is served, until that is known. */
   readonly isCareful: boolean
   /** How often the thread counts its beat, in milliseconds. */

@@ -34,6 +34,7 @@ async function serve(): Promise<ThreadMessage> {
       limits: start.limits,
       supervision: start.supervision,
       poison: start.poison,
+      accused: start.accused,
       isCareful: start.isCareful,
       clock: nodeClock,
       scheduler: nodeScheduler,

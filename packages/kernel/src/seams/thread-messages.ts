@@ -4,7 +4,7 @@ import type { Supervision } from '../definition/supervision.ts'
 import type { EncodedError } from '../errors.ts'
 import type { ShardLimits } from '../shard/limits.ts'
 import type { TransportPorts } from './port-transport.ts'
-import type { LoadedModule, Poison } from './seams.ts'
+import type { Accused, LoadedModule, Poison } from './seams.ts'
 
 /** A definition of an actor or an effect as a thread finds it: by type or name in a module, and compared by fingerprint. */
 export interface DefinitionReference extends LoadedModule {
@@ -20,6 +20,7 @@ export interface ThreadStart {
   readonly limits: ShardLimits
   readonly supervision: Supervision
   readonly poison: readonly Poison[]
+  readonly accused: Accused | undefined
   readonly isCareful: boolean
   /** The thread raises the Int32 in it every `beatMs`. */
   readonly beat: SharedArrayBuffer

@@ -11,9 +11,9 @@ import type { ShardLocation } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
 import type { Supervision } from '../definition/supervision.ts'
-import { asError, encodeError } from '../errors.ts'
+import { encodeError } from '../errors.ts'
 import { encodeFromShard, FromShard } from '../protocol/from-shard.ts'
-import type { Children, Clock, Poison, Random, Scheduler, Stores, Timer, Transport, TurnPlaces } from '../seams/seams.ts'
+import type { Accused, Children, Clock, Poison, Random, Scheduler, Stores, Timer, Transport, TurnPlaces } from '../seams/seams.ts'
 import { Gauge } from './gauges.ts'
 import type { ShardLimits } from './limits.ts'
 import { Shard } from './shard.ts'
@@ -38,6 +38,7 @@ export interface ThreadParts {
   /** What counts for actors whose definition says nothing else. */
   readonly supervision: Supervision
   readonly poison: readonly Poison[]
+  readonly accused: Accused | undefined
   readonly isCareful: boolean
   readonly clock: Clock
   readonly scheduler: Scheduler
@@ -124,10 +125,10 @@ class Seat implements ServedShard {
       await this.recover()
       before?.kill()
       this.#waitMs = REOPEN_MS_MIN
-    } catch (error) {
+    } catch {
+      // Why it stopped has been said; that it cannot go on yet is no news.
       if (this.#shard !== before) this.#shard?.kill()
       this.#shard = before
-      this.#say('degraded', asError(error))
       if (!this.#isKilled) this.#openLater()
     }
   }

@@ -189,11 +189,12 @@ export class ShardCore {
   }
 
   /** Notes what is about to be served, for whoever has to say so if the thread dies of it; 0 for what does not apply. */
-  mark(call: number, sequence: number, generation: number): void {
+  mark(call: number, sequence: number, generation: number, kind: 0 | 1 | 2 = 0): void {
     const { gauges } = this
     gauges[Gauge.servingCall] = call
     gauges[Gauge.servingSequence] = sequence
     gauges[Gauge.servingGeneration] = generation
+    gauges[Gauge.servingKind] = kind
     gauges[Gauge.isServing] = 1
   }
 

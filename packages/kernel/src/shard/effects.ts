@@ -245,7 +245,7 @@ export class ShardEffects implements EffectsPart {
 
   /** Runs what may end the thread, with its name written down. */
   #guarded<Result>({ sequence }: DueEffect, run: () => Promise<Result>): Promise<Result> {
-    this.#core.mark(0, sequence, 0)
+    this.#core.mark(0, sequence, 0, 1)
     const running = run()
     this.#core.unmark()
     return running

@@ -60,6 +60,8 @@ export const Gauge = {
   tapLost: 45,
   /** 1 while the store is made smaller: the thread's event loop stands still, and does not hang. */
   isCompacting: 46,
+  /** What the sequence of what is being served belongs to: 0 a stored command, 1 an effect, 2 a turn. */
+  servingKind: 47,
 } as const
 
 /** How many numbers the array needs. */

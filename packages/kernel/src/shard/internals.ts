@@ -54,7 +54,9 @@ function takeTick(core: ShardCore, cell: Cell, timer: DueTimer, tick: Extract<In
   core.batch.touch(cell)
   const { storedAs: type } = cell.kind.definition
   const input = JSON.parse(event) as EventLike // Written by `ShardTimers`.
-  bury(core, { type, key: cell.key, command: input.type, lane: 0, input, detail: { isEvent: true } }, new ShardCrashed(reason))
+  const error = new ShardCrashed(reason)
+  bury(core, { type, key: cell.key, command: input.type, lane: 0, input, detail: { isEvent: true } }, error)
+  core.supervisor.failed(cell, { error, because: `timer ${name}`, isOwn: true, isDeath: true })
   return false
 }
 

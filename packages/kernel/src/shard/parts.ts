@@ -119,7 +119,7 @@ export interface SupervisorPart {
   /** The error for whoever wants something of an actor that is held back. */
   refusalOf(cell: Cell): ActorQuarantined | ActorStopped | undefined
   /** Notes a failure as part of the open batch. */
-  failed(cell: Cell, failure: { readonly error: unknown; readonly because: string; readonly isOwn: boolean }): void
+  failed(cell: Cell, failure: { readonly error: unknown; readonly because: string; readonly isOwn: boolean; readonly isDeath?: true }): void
   /** What an actor's group wants of it: done at once, as part of the open batch; it is no mail. */
   follow(kind: Kind, parcel: Pick<Parcel, 'key' | 'command' | 'input'>): void
   /** After a failed commit. */

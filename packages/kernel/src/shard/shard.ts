@@ -24,7 +24,7 @@ import type { FromShardMessage, ShardState } from '../protocol/from-shard.ts'
 import { decodeToShard, ToShard } from '../protocol/to-shard.ts'
 import type { ToShardMessage } from '../protocol/to-shard.ts'
 import { ProcessManager } from '../processes/manager.ts'
-import type { Children, Clock, Poison, Scheduler, Timer, Transport, TurnPlaces } from '../seams/seams.ts'
+import type { Accused, Children, Clock, Poison, Scheduler, Timer, Transport, TurnPlaces } from '../seams/seams.ts'
 import { install } from './activation.ts'
 import { admit, enter, readmit } from './admission.ts'
 import { refuse } from './answers.ts'
@@ -103,6 +103,7 @@ export interface ShardParts {
   /** What counts for actors whose definition says nothing else. */
   readonly supervision: Supervision
   readonly poison: readonly Poison[]
+  readonly accused: Accused | undefined
   /** Each message is stored before it is served, until it is clear that nothing ends the thread again. */
   readonly isCareful: boolean
   /** Whether it takes over from one that had to stop, in the same thread. */
@@ -136,6 +137,7 @@ export class Shard implements HostEvents<Cell> {
   readonly #operators: Operators
   readonly #reads: Reads
   readonly #isReopened: boolean
+  readonly #accused: Accused | undefined
   readonly #onStopped: (error: Error) => void
   readonly #alarms = new Map<string, Timer>()
   #state: 'recovering' | 'open' | 'closing' | 'closed' = 'recovering'
@@ -217,6 +219,7 @@ export class Shard implements HostEvents<Cell> {
     }
     this.#careful = parts.isCareful ? CAREFUL_SERVES : 0
     this.#isReopened = parts.isReopened
+    this.#accused = parts.accused?.shard === parts.index && !parts.isReopened ? parts.accused : undefined
     this.#onStopped = parts.onStopped
     this.#transport = parts.transport
     this.#scheduler = parts.scheduler
@@ -233,6 +236,7 @@ export class Shard implements HostEvents<Cell> {
     core.deadLetters = recovery.deadLetters
     core.outboxSize = recovery.outboxSize
     this.#parts.supervisor.restore(recovery.faults)
+    this.#accuse()
     for (const row of recovery.inbox) core.count(readmit(core, row) ? Gauge.recovered : Gauge.stranded)
     this.#parts.timers.arm()
     this.#parts.schedule.arm()
@@ -257,6 +261,17 @@ export class Shard implements HostEvents<Cell> {
   /** Gives its store up, after it has stopped, so that another can be opened on the same files. It goes on refusing what comes. */
   retire(): void {
     void this.#core.store.close()
+  }
+
+  /** Holds the death of the thread before against the actor that it served. */
+  #accuse(): void {
+    if (this.#accused === undefined) return
+    const { actor, command, reason } = this.#accused
+    const slash = actor.indexOf('/')
+    const kind = this.#core.kinds.find(({ definition }) => definition.type === actor.slice(0, slash))
+    if (kind === undefined) return
+    const cell = this.#core.cellOf(kind, actor.slice(slash + 1))
+    this.#parts.supervisor.failed(cell, { error: new ShardCrashed(reason), because: command, isOwn: false, isDeath: true })
   }
 
   /** Stops at once and forgets everything that is not committed, as a crash would. */
@@ -481,8 +496,15 @@ export class Shard implements HostEvents<Cell> {
       }
       const cell = core.ready.shift()
       if (cell === undefined) break
+      if (this.#careful > 0) {
+        // What is not stored yet has no name if it ends the thread: its batch goes first.
+        if (isUnstored(cell)) {
+          core.ready.add(cell)
+          return
+        }
+        this.#careful -= 1
+      }
       this.#serve(cell)
-      if (this.#careful > 0) this.#careful -= 1
       if (count % CLOCK_EVERY === 0 && clock.elapsed() > until) break
     }
     this.#wasExpress = false
@@ -535,7 +557,7 @@ export class Shard implements HostEvents<Cell> {
     if (reason === undefined || (cell.internals?.size ?? 0) > 0) return false
     const waiting = this.#take(cell)
     // The rule of the lanes may have chosen another one: that one has done nothing.
-    if (waiting !== undefined && waiting === head) giveUp(core, cell, waiting, new ShardCrashed(reason))
+    if (waiting !== undefined && waiting === head) this.#giveUpPoison(cell, waiting, reason)
     else if (waiting !== undefined) {
       waiting.isServed = false
       cell.openMailbox().putBack(waiting.lane, waiting)
@@ -543,6 +565,15 @@ export class Shard implements HostEvents<Cell> {
     }
     core.ready.add(cell)
     return waiting === head
+  }
+
+  /** Keeps what has ended a thread as a dead letter; the actor has failed. */
+  #giveUpPoison(cell: Cell, waiting: Waiting, reason: string): void {
+    const error = new ShardCrashed(reason)
+    const because = waiting.command?.name ?? 'an event'
+    this.#core.batch.touch(cell)
+    giveUp(this.#core, cell, waiting, error)
+    this.#parts.supervisor.failed(cell, { error, because, isOwn: false, isDeath: true })
   }
 
   /** Gives places that have become free to those who wait for one. */
@@ -572,8 +603,7 @@ export class Shard implements HostEvents<Cell> {
     core.mark(waiting.call, waiting.sequence, 0)
     const poison = core.poison.sequences.size === 0 ? undefined : core.poison.sequences.get(waiting.sequence)
     if (poison !== undefined) {
-      core.batch.touch(cell)
-      giveUp(core, cell, waiting, new ShardCrashed(poison))
+      this.#giveUpPoison(cell, waiting, poison)
       return
     }
     if (waiting.tag === 'event') {
@@ -1086,6 +1116,13 @@ export class Shard implements HostEvents<Cell> {
  */
 function isPassing(error: Error): boolean {
   return error instanceof StoreUnavailable ? error.retryable : error instanceof NotSerializable
+}
+
+/** Whether what an actor would be served next is a message that the open batch has yet to store. */
+function isUnstored(cell: Cell): boolean {
+  if (!cell.kind.isDurable || cell.suspended !== undefined || (cell.internals?.size ?? 0) > 0) return false
+  const head = cell.mailbox?.peek()
+  return head !== undefined && (head.tag === 'tell' || head.tag === 'event') && head.sequence === 0 && !head.isWithdrawn
 }
 
 /** Notes what an actor is to be brought into memory for. */

@@ -38,6 +38,9 @@ const OWN_BACKOFF_MS = 100
 /** How many failures of an actor are remembered at most: where there is no limit, only the back-off looks at them. */
 const FAILURES_MAX = 32
 const FAULTS_SWEPT_FROM = 1_000
+/** An actor whose commands end threads is held back after so many of them within this time, whatever its definition allows: the others on its shard need their thread. */
+const DEATHS_MAX = 1
+const DEATHS_WITHIN_MS = 60_000
 /** How long after a failed commit what waits for a held actor is dealt with once more. */
 const CLEAR_AGAIN_MS = 100
 
@@ -48,6 +51,8 @@ export interface Failure {
   readonly because: string
   /** Nobody asked for it: a timer, a child, an effect's end. */
   readonly isOwn: boolean
+  /** The thread has died of it, with all that was on it. */
+  readonly isDeath?: true
 }
 
 /** What the shard does for its supervisor. */
@@ -112,10 +117,12 @@ export class Supervisor implements SupervisorPart {
     if (cell.isHeld || cell.isResting) return
     const now = this.#core.clock.wall()
     const before = this.#faults.get(addressOf(definition.storedAs, cell.key))
-    const failures = [...withinWindow(before?.failures ?? [], supervision.withinMs, now), now].slice(
+    const maxRestarts = failure.isDeath ? Math.min(DEATHS_MAX, supervision.maxRestarts) : supervision.maxRestarts
+    const withinMs = failure.isDeath ? Math.max(DEATHS_WITHIN_MS, supervision.withinMs) : supervision.withinMs
+    const failures = [...withinWindow(before?.failures ?? [], withinMs, now), now].slice(
       -1 - (supervision.maxRestarts === Infinity ? FAILURES_MAX : supervision.maxRestarts),
     )
-    if (failures.length > supervision.maxRestarts) {
+    if (failures.length > maxRestarts) {
       const { code, message } = encodeError(failure.error)
       const mode = supervision.onExhausted === 'stop' ? 'stopped' : 'quarantined'
       const { because } = failure
@@ -123,7 +130,7 @@ export class Supervisor implements SupervisorPart {
       this.#tellGroup(cell, { type: 'bailiwick.hold', mode, reason: message, because: cell.address })
       return
     }
-    this.#note(cell, { failures, held: undefined })
+    this.#note(cell, { failures, held: undefined }, failure.isDeath)
     const floor = failure.isOwn ? Math.max(OWN_BACKOFF_MS, supervision.backoff.minMs) : supervision.backoff.minMs
     const backoffMs = waitAfter({ ...supervision.backoff, minMs: floor }, failures.length, this.#core.random())
     this.#restart(cell, backoffMs, failures.length, failure)
@@ -241,7 +248,7 @@ export class Supervisor implements SupervisorPart {
     const now = this.#core.clock.wall()
     for (const [address, { type, key, failures, held }] of this.#faults) {
       if (held !== undefined) continue
-      const withinMs = this.#core.kindOf(type)?.supervision.withinMs ?? 0
+      const withinMs = Math.max(DEATHS_WITHIN_MS, this.#core.kindOf(type)?.supervision.withinMs ?? 0)
       if (withinWindow(failures, withinMs, now).length > 0) continue
       this.#remember(address)
       this.#set(address, undefined)
@@ -351,7 +358,7 @@ export class Supervisor implements SupervisorPart {
   }
 
   /** Changes what is known of an actor, in memory and in the open batch. */
-  #note(cell: Cell, known: Pick<Fault, 'failures' | 'held'> | undefined): void {
+  #note(cell: Cell, known: Pick<Fault, 'failures' | 'held'> | undefined, isDeath = false): void {
     const { kind, key } = cell
     const { storedAs: type } = kind.definition
     const address = addressOf(type, key)
@@ -359,7 +366,7 @@ export class Supervisor implements SupervisorPart {
     this.#remember(address)
     this.#set(address, fault)
     // Without a limit there is nothing that a later life would have to know.
-    if (!isKept(kind, fault)) return
+    if (!isKept(kind, fault) && !(isDeath && kind.isDurable)) return
     const row: FaultChanged = { type, key, detail: fault === undefined ? undefined : encodeFault(fault) }
     this.#core.batch.faultRows.set(address, row)
     if (this.#faults.size >= this.#sweepAt) this.sweep()

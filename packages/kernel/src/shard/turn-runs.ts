@@ -217,7 +217,7 @@ export class TurnRuns implements TurnsPart {
     const { on, run } = definition
     if (on === 'shard') {
       // What it does before it yields first may end the thread.
-      this.#core.mark(0, id, 0)
+      this.#core.mark(0, id, 0, 2)
       try {
         return run(context)
       } finally {

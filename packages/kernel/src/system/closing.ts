@@ -94,7 +94,12 @@ export class Closing {
     const isClosed = this.#mode !== 'now' && (await this.#closePolitely())
     const waiting = this.#waiting
     const ends = await Promise.allSettled(threads.map((thread) => thread.terminate()))
-    for (const end of ends) if (end.status === 'rejected') log.error('thread could not be ended', { error: errorField(end.reason) })
+    for (const end of ends) {
+      if (end.status === 'rejected') log.error('thread could not be ended', { error: errorField(end.reason) })
+      else if (!end.value)
+        log.error('thread could not be ended', { reason: 'it is stuck outside of JavaScript; what it writes is refused' })
+    }
+    const isEnded = ends.every((end) => end.status === 'fulfilled' && end.value)
     this.#deadline.cancel()
     const abandonedCalls = clients.reduce((total, client) => total + client.close(), 0)
     try {
@@ -102,7 +107,7 @@ export class Closing {
     } catch (error) {
       log.error('directory could not be given back', { error: errorField(error) })
     }
-    return { outcome: isClosed ? 'polite' : 'forced', abandonedCalls, ...(this.#mode === 'drain' ? { waiting } : {}) }
+    return { outcome: isClosed && isEnded ? 'polite' : 'forced', abandonedCalls, ...(this.#mode === 'drain' ? { waiting } : {}) }
   }
 
   async #closePolitely(): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** `system.quarantine`: actors that are held back, over all shards. */
 import { addressOf, encodeKey, shardOf } from '../definition/key.ts'
 import type { ActorKey } from '../definition/key.ts'
+import { isActorDefinition } from '../definition/define-actor.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import { InvalidInput } from '../errors.ts'
 import { checkOptionNames } from '../definition/input.ts'
@@ -96,15 +97,18 @@ export class Quarantine {
 
   /**
    * Holds an actor back that need not have failed: it serves nothing and keeps what waits for it, until it is released. Answers
-   * false if it is held already. Rejects with `InvalidInput`.
+   * true if it is held from now on, false if it was held already: then the first hold stays, with its reason. Rejects with
+   * `InvalidInput`.
    */
   async hold(definition: ActorDefinition, key: ActorKey, options: HoldOptions): Promise<boolean> {
+    // In the order of the parameters: whoever gives a name instead of the definition is not to hear of what comes after it.
+    if (!isActorDefinition(definition)) throw new InvalidInput(OPERATION, 'definition', 'must be made by defineActor')
+    const filter = storedFilterOf({ definition, key })
     checkOptionNames(OPERATION, options, new Set(['reason']))
     const { reason } = options
     if (typeof reason !== 'string' || reason === '' || reason.length > REASON_MAX) {
       throw new InvalidInput(OPERATION, 'reason', `must be a text of at most ${REASON_MAX} characters`)
     }
-    const filter = storedFilterOf({ definition, key })
     const [place] = this.#places({ definition, key })
     if (place === undefined || filter.type === undefined || filter.key === undefined)
       throw new Error('An actor has a type, a key and a shard.')

@@ -46,7 +46,7 @@ export class Observer {
       wish: (isRead) => {
         for (const client of clients()) client.setTapped(isRead)
       },
-      listenerFailed: (error) => log.report(error, { where: 'a listener of the tap' }),
+      listenerFailed: (error, times) => log.report(error, { where: 'a listener of the tap', times }),
     })
   }
 

@@ -3,6 +3,7 @@ import { isActorDefinition } from '../definition/define-actor.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import { isEffectDefinition } from '../definition/define-effect.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
+import { requireOptions } from '../definition/option-names.ts'
 import { supervisionOf, threadSupervisionOf } from '../definition/supervision.ts'
 import type { Supervision, SupervisionOptions, ThreadSupervision, ThreadSupervisionOptions } from '../definition/supervision.ts'
 import { InvalidDefinition } from '../errors.ts'
@@ -80,6 +81,8 @@ const OPTIONS: ReadonlySet<string> = new Set([
 const SUPERVISION_OPTIONS: ReadonlySet<string> = new Set(['actors', 'threads'])
 const END_SIGNALS: ReadonlySet<unknown> = new Set<EndSignal>(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGBREAK'])
 const SHARDS_MAX = 256
+/** With less a thread may run out of memory before it serves anything. */
+const HEAP_MB_MIN = 64
 const PENDING_CALLS_DEFAULT = 1_000_000
 const CLOSE_MS_DEFAULT = 10_000
 
@@ -114,7 +117,7 @@ export function checkOptions(options: OpenSystemOptions): CheckedOptions {
     require(!stored.has(actor.storedAs), `actors.${index}`, `is stored as "${actor.storedAs}", like another definition`)
     stored.add(actor.storedAs)
   }
-  const effects = options.effects ?? []
+  const { effects = [], limits = {}, supervision = {} } = options
   require(Array.isArray(effects), 'effects', 'must be a list of definitions')
   const names = new Set<string>()
   for (const [index, effect] of effects.entries()) {
@@ -129,31 +132,40 @@ export function checkOptions(options: OpenSystemOptions): CheckedOptions {
   checkLogger('openSystem', options.logger)
   const { signal } = options
   require(signal === undefined || signal instanceof AbortSignal, 'signal', 'must be an AbortSignal')
-  const { closeOn = [], closeMs = CLOSE_MS_DEFAULT } = options
-  require(Array.isArray(closeOn) && closeOn.every((name) => END_SIGNALS.has(name)), 'closeOn', `may name ${[...END_SIGNALS].join(', ')}`)
-  require(typeof closeMs === 'number' && closeMs >= 0, 'closeMs', 'must be a number of milliseconds from 0')
+  const { closeOn, closeMs } = options
+  checkClosing(closeOn, closeMs)
   checkGroups(options.actors)
   return {
     directory: { directory: options.directory, shards, synchronous: options.synchronous ?? 'full', create: options.create ?? true },
     actors: options.actors,
     effects,
-    limits: checkLimits(options.limits ?? {}),
-    pendingCalls: options.limits?.pendingCalls ?? PENDING_CALLS_DEFAULT,
-    ...checkSupervision(options.supervision ?? {}),
+    limits: checkLimits(limits),
+    pendingCalls: limits.pendingCalls ?? PENDING_CALLS_DEFAULT,
+    ...checkSupervision(supervision),
     logger: options.logger,
     signal,
-    closeOn: [...new Set(closeOn)],
-    closeMs,
+    closeOn: [...new Set(closeOn ?? [])],
+    closeMs: closeMs ?? CLOSE_MS_DEFAULT,
   }
 }
 
+function checkClosing(closeOn: unknown, closeMs: unknown): void {
+  if (closeOn !== undefined) {
+    const isKnown = Array.isArray(closeOn) && closeOn.every((name) => END_SIGNALS.has(name))
+    require(isKnown, 'closeOn', `may name ${[...END_SIGNALS].join(', ')}`)
+    require(closeOn.length > 0, 'closeOn', 'names no signal: leave it out')
+  }
+  if (closeMs === undefined) return
+  require(typeof closeMs === 'number' && closeMs >= 0, 'closeMs', 'must be a number of milliseconds from 0')
+  require(closeOn !== undefined, 'closeMs', 'has no meaning without closeOn')
+}
+
 function checkSupervision(given: SystemSupervision): Pick<CheckedOptions, 'supervision' | 'threadSupervision'> {
-  const value: unknown = given
-  require(typeof value === 'object' && value !== null, 'supervision', 'must be an object')
-  for (const name of Object.keys(given)) require(SUPERVISION_OPTIONS.has(name), `supervision.${name}`, 'is no option')
-  const supervision = supervisionOf('openSystem', 'supervision.actors', given.actors ?? {})
+  requireOptions('openSystem', 'supervision', given, SUPERVISION_OPTIONS)
+  const { actors = {}, threads = {} } = given
+  const supervision = supervisionOf('openSystem', 'supervision.actors', actors)
   require(supervision.group === undefined, 'supervision.actors.group', 'belongs to definitions: not all actors belong together')
-  return { supervision, threadSupervision: threadSupervisionOf('openSystem', 'supervision.threads', given.threads ?? {}) }
+  return { supervision, threadSupervision: threadSupervisionOf('openSystem', 'supervision.threads', threads) }
 }
 
 /** A group has one strategy: whichever of its actors fails, the same must follow. */
@@ -170,11 +182,15 @@ function checkGroups(actors: readonly ActorDefinition[]): void {
 }
 
 function checkLimits(given: SystemLimits): ShardLimits {
+  const value: unknown = given
+  require(typeof value === 'object' && value !== null && !Array.isArray(value), 'limits', 'must be an object')
   for (const [name, value] of Object.entries(given)) {
     require(Object.hasOwn(DEFAULT_LIMITS, name) || name === 'pendingCalls', `limits.${name}`, 'is no limit that a system has')
     require(typeof value === 'number' && value >= 1 && Number.isFinite(value), `limits.${name}`, 'must be a number from 1')
   }
   const { pendingCalls: _pendingCalls, ...limits } = given
+  const { heapMb = HEAP_MB_MIN } = limits
+  require(heapMb >= HEAP_MB_MIN, 'limits.heapMb', `must be a number from ${HEAP_MB_MIN}`)
   return { ...DEFAULT_LIMITS, ...limits }
 }
 

@@ -147,6 +147,11 @@ export class ShardClient {
     if (this.#transport !== undefined) this.#send([ToShard.tap, isTapped])
   }
 
+  /** What a pending call is about. */
+  subjectOf(call: number): CallSubject | undefined {
+    return this.#pending.get(call)?.subject
+  }
+
   /** What a call is about, as `<address> <command>`, for whoever has to say what a thread was doing; `undefined` for one that is over. */
   describe(call: number): string | undefined {
     const subject = this.#pending.get(call)?.subject

@@ -90,6 +90,7 @@ const KINDS = Object.keys(EVENTS) as readonly TapKind[] // The keys of a record 
 /** The kinds that a filter names. Throws `InvalidInput` for one that does not exist. */
 export function kindsOf(operation: string, patterns: unknown): ReadonlySet<TapKind> {
   if (!Array.isArray(patterns)) throw new InvalidInput(operation, 'kinds', 'must be a list of kinds of events')
+  if (patterns.length === 0) throw new InvalidInput(operation, 'kinds', 'names no kind of event: leave it out for all')
   const meant = patterns.flatMap((pattern: unknown) => {
     const found = KINDS.filter((kind) => kind === pattern || `${kind.slice(0, kind.indexOf('.'))}.*` === pattern)
     if (found.length === 0) throw new InvalidInput(operation, 'kinds', `${JSON.stringify(pattern)} is no kind of event`)

@@ -3,7 +3,8 @@
  *
  * The shards tell nothing while nobody reads. With the first reader each of them is told to begin, and with the end of the
  * last one to stop. Readers are called in the caller's thread, in order, one after the other. What a reader does is its own
- * business: one that throws is reported, stays, and disturbs neither the others nor the system.
+ * business: one that throws is reported, stays, and disturbs neither the others nor the system. The one exception are subscribers
+ * of the channel of `node:diagnostics_channel`, with whom Node.js deals itself: it ends the process.
  */
 import { InvalidInput } from '../errors.ts'
 import { checkOptionNames, checkSignal } from '../definition/input.ts'
@@ -37,8 +38,8 @@ export interface TapParts {
   readonly diagnostics: Diagnostics | undefined
   /** Tells the shards whether anybody reads. */
   readonly wish: (isRead: boolean) => void
-  /** Hears of a listener that threw. */
-  readonly listenerFailed: (error: unknown) => void
+  /** Hears of a listener that threw for the first time, the tenth, the hundredth, …: one that always throws must not fill a log. */
+  readonly listenerFailed: (error: unknown, times: number) => void
 }
 
 interface Reader {
@@ -46,6 +47,8 @@ interface Reader {
   readonly listener: (event: TapEvent) => unknown
   readonly kinds: ReadonlySet<TapKind> | undefined
   isActive: boolean
+  /** How often it has thrown or rejected. */
+  failures: number
 }
 
 const OPTIONS: ReadonlySet<string> = new Set(['kinds', 'signal'])
@@ -84,7 +87,7 @@ export class Tap {
   listen(listener: TapListener, options: TapOptions = {}): () => void {
     if (typeof listener !== 'function') throw new InvalidInput('system.tap', 'listener', 'must be a function')
     const { kinds, signal } = checked('system.tap', options, OPTIONS)
-    const reader: Reader = { listener, kinds, isActive: true }
+    const reader: Reader = { listener, kinds, isActive: true, failures: 0 }
     const end = (): void => {
       if (!reader.isActive) return
       reader.isActive = false
@@ -147,10 +150,15 @@ export class Tap {
     try {
       const result = reader.listener(event)
       // What it rejects with must not end the process.
-      if (result instanceof Promise) result.catch((error: unknown) => this.#parts.listenerFailed(error))
+      if (result instanceof Promise) result.catch((error: unknown) => this.#failed(reader, error))
     } catch (error) {
-      this.#parts.listenerFailed(error)
+      this.#failed(reader, error)
     }
+  }
+
+  #failed(reader: Reader, error: unknown): void {
+    reader.failures += 1
+    if (/^10*$/.test(String(reader.failures))) this.#parts.listenerFailed(error, reader.failures)
   }
 
   #decide(): void {

@@ -6,11 +6,13 @@
  * its second death. What came from another actor of the same batch has no number yet: then the next thread is careful,
  * and finds one.
  */
-import type { Poison, ThreadEnd } from '../seams/seams.ts'
+import type { Accused, Poison, ThreadEnd } from '../seams/seams.ts'
 import { Gauge } from '../shard/gauges.ts'
 
 /** How much poison is remembered, and how many suspects. Beyond it the oldest is forgotten, and would have to be found again. */
 const REMEMBERED_MAX = 1_000
+
+const KINDS = ['stored command', 'effect', 'turn'] as const
 
 /** What a thread was serving. A number is 0 if there is none. */
 export interface Serving {
@@ -24,6 +26,8 @@ export interface Serving {
   readonly sequence: number
   /** Generation of the timer. */
   readonly generation: number
+  /** What the sequence belongs to. */
+  readonly kind: 'stored command' | 'effect' | 'turn'
 }
 
 /** What the shards of a thread were serving, by their counters; a thread serves one thing at a time. */
@@ -32,7 +36,8 @@ export function servingOf(shards: readonly number[], gauges: readonly Float64Arr
     const values = gauges[index]
     if (values?.[Gauge.isServing] !== 1) continue
     const at = (gauge: number): number => values[gauge] ?? 0
-    return { shard, index, call: at(Gauge.servingCall), sequence: at(Gauge.servingSequence), generation: at(Gauge.servingGeneration) }
+    const kind = KINDS[at(Gauge.servingKind)] ?? 'stored command'
+    return { shard, index, call: at(Gauge.servingCall), sequence: at(Gauge.servingSequence), generation: at(Gauge.servingGeneration), kind }
   }
   return undefined
 }
@@ -43,10 +48,16 @@ export class ThreadGuilt {
   /** Stored commands and timers that a thread has died of once. */
   readonly #suspects = new Set<string>()
   #isCareful = false
+  #accused: Accused | undefined
 
   /** What the next thread must not serve. */
   get poison(): readonly Poison[] {
     return this.#poison
+  }
+
+  /** Whose command the last thread has died of, if it was one that somebody outside had asked for: it will not come again by itself. */
+  get accused(): Accused | undefined {
+    return this.#accused
   }
 
   /** Whether the next thread has to find out what the last one has died of. */
@@ -55,13 +66,21 @@ export class ThreadGuilt {
   }
 
   /** Notes a death. */
-  accuse(serving: Serving | undefined, how: ThreadEnd['how'], reason: string): void {
+  accuse(
+    serving: Serving | undefined,
+    how: ThreadEnd['how'],
+    reason: string,
+    subject?: { readonly address: string; readonly command: string },
+  ): void {
     this.#isCareful = false
+    this.#accused = undefined
     if (serving === undefined) return
     const { call, generation, sequence, shard } = serving
     if (sequence === 0 && generation === 0) {
       // A call has told its caller already, and will not come again by itself.
       this.#isCareful = call === 0
+      // What else a thread dies of, such as lack of memory, may be chance.
+      if (subject !== undefined && how !== 'failed') this.#accused = { shard, actor: subject.address, command: subject.command, reason }
       return
     }
     const suspect = `${shard}/${sequence}/${generation}`

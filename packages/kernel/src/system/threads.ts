@@ -41,12 +41,15 @@ export type ThreadState = 'starting' | 'running' | 'waiting' | 'abandoned' | 'cl
 export interface SlotParts {
   readonly seams: Pick<Seams, 'clock' | 'startThread' | 'random'>
   /** What every thread of the slot is given. */
-  readonly plan: Omit<ThreadPlan, 'poison' | 'isCareful' | 'beatMs'>
+  readonly plan: Omit<ThreadPlan, 'poison' | 'accused' | 'isCareful' | 'beatMs'>
   /** Of its shards, in the order of the plan. */
   readonly clients: readonly ShardClient[]
   readonly supervision: ThreadSupervision
   readonly onEvent: (event: ThreadEvent) => void
 }
+
+/** How long a thread may take to end. Only what is stuck outside of JavaScript takes longer, for as long as it likes. */
+const END_MS = 3_000
 
 /** One thread with the clients of its shards, and whoever serves them next. */
 export class ThreadSlot {
@@ -102,16 +105,34 @@ export class ThreadSlot {
     this.#watch?.stop()
   }
 
-  /** Ends the thread at once. */
-  async terminate(): Promise<void> {
+  /** Ends the thread at once. Answers whether it has ended: what is stuck outside of JavaScript cannot be ended, and is left behind. */
+  async terminate(): Promise<boolean> {
     this.beginClosing()
-    await this.#thread.terminate()
+    return await this.#end(this.#thread)
+  }
+
+  /** Ends a thread, and waits for that only so long. The epoch of its shards keeps one that is left behind from writing. */
+  async #end(thread: ShardThread): Promise<boolean> {
+    const { clock } = this.#parts.seams
+    return await new Promise((resolve, reject) => {
+      const timer = clock.setTimer(() => resolve(false), END_MS)
+      thread.terminate().then(
+        () => {
+          timer.cancel()
+          resolve(true)
+        },
+        (error: unknown) => {
+          timer.cancel()
+          reject(asError(error))
+        },
+      )
+    })
   }
 
   #start(): ShardThread {
     const { plan, seams, supervision } = this.#parts
-    const { isCareful, poison } = this.#guilt
-    return seams.startThread({ ...plan, poison, isCareful, beatMs: beatMsOf(supervision) })
+    const { accused, isCareful, poison } = this.#guilt
+    return seams.startThread({ ...plan, poison, accused, isCareful, beatMs: beatMsOf(supervision) })
   }
 
   /** Watches a thread from its start on. Answers why it did not start, if it did not, or not in time. Never rejects. */
@@ -157,8 +178,8 @@ export class ThreadSlot {
   async #endHung(thread: ShardThread): Promise<void> {
     // Whoever waits for it need not wait for its end, which takes as long as what it does cannot be interrupted.
     const error = this.#accuse({ how: 'hung', error: new Error(`it hung for ${this.#parts.supervision.hangMs} ms`) })
-    await thread.terminate()
-    this.#replace(error)
+    const isEnded = await this.#end(thread)
+    this.#replace(isEnded ? error : new ShardCrashed(`${error.reason}, and could not be ended`, false, { cause: error }))
   }
 
   /** Finds out what the thread was doing, and tells everybody. Answers what they were told. */
@@ -171,16 +192,17 @@ export class ThreadSlot {
     this.#watch?.stop()
     this.#state = 'waiting'
     this.#fault = crash
-    this.#guilt.accuse(serving, how, reason)
+    const subject = serving === undefined || serving.call === 0 ? undefined : this.#parts.clients[serving.index]?.subjectOf(serving.call)
+    this.#guilt.accuse(serving, how, reason, subject)
     for (const client of this.#parts.clients) client.detach(crash)
     this.#tell(how === 'hung' ? 'thread.hung' : 'thread.died', crash, name)
     return crash
   }
 
-  #nameOf({ call, generation, index, sequence }: Serving): string {
+  #nameOf({ call, generation, index, kind, sequence }: Serving): string {
     const described = call === 0 ? undefined : this.#parts.clients[index]?.describe(call)
     if (described !== undefined) return described
-    if (sequence > 0) return `stored command ${sequence}`
+    if (sequence > 0) return `${kind} ${sequence}`
     if (generation > 0) return `timer ${generation}`
     return call > 0 ? 'a command whose caller waits no more' : 'a message that was not stored yet'
   }
@@ -234,9 +256,9 @@ export class ThreadSlot {
   }
 
   async #endFailedStart(thread: ShardThread, { error, isOverdue }: StartFailure): Promise<void> {
-    await thread.terminate()
+    const isEnded = await this.#end(thread)
     if (this.#state === 'closed') return
-    const end = await thread.ended
+    const end = isEnded ? await thread.ended : undefined
     this.#replace(this.#accuse({ how: isOverdue ? 'hung' : (end?.how ?? 'failed'), error }), !isOverdue && isPassing(error))
   }
 
