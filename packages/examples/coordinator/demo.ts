@@ -54,9 +54,18 @@ async function run(options: Options): Promise<number> {
   await mkdir(directory, { recursive: true })
   await using system = await openSystem({ directory, actors, effects, ...(shards !== undefined && { shards }) })
   const interrupted = new AbortController()
-  // Only once: a second Ctrl-C ends the process at once, which does no harm either.
-  // oxlint-disable-next-line bailiwick/no-process-signals -- the program that opens the system decides when it closes.
-  process.once('SIGINT', () => interrupted.abort())
+  let stoppedCode = 0
+  // Only once: a second one ends the process at once, which does no harm either.
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    // oxlint-disable-next-line bailiwick/no-process-signals -- the program says how far it has come before the system closes.
+    process.once(signal, () => {
+      stoppedCode = code
+      interrupted.abort()
+    })
+  }
 
   const screen = options.json ? process.stderr : process.stdout
   const before = await system.actor(replayLog, 'github').ask.progress()
@@ -77,14 +86,14 @@ async function run(options: Options): Promise<number> {
   progress.end()
   if (rounds < options.rounds) {
     screen.write(`Stopped after ${several(rounds, 'round')}; all of them are on disk. Start it again to go on.\n`)
-    return 130
+    return stoppedCode
   }
   const summary = await summarise(system, directory, { roundsBefore: before.rounds, seconds, latency, examples })
   if (!options.json) screen.write(summaryText(summary))
   const scene = options.replayOnly ? undefined : await play(system, { examples, directory, screen, signal: interrupted.signal })
   if (scene === 'stopped') {
     screen.write('Stopped in the middle of the scene. Start it again to go on.\n')
-    return 130
+    return stoppedCode
   }
   return report(options, summary, scene)
 }

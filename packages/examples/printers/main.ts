@@ -2,7 +2,9 @@
 import { BailiwickError, openSystem } from '@bailiwick/kernel'
 import { office, printer } from './printer.actor.ts'
 
-await using system = await openSystem({ directory: process.argv[2] ?? 'printers-data', actors: [printer, office] })
+const quiet = (): void => undefined // The program says itself what happens; without a logger a quarantine is a warning of the process.
+const logger = { info: quiet, warn: quiet, error: quiet }
+await using system = await openSystem({ directory: process.argv[2] ?? 'printers-data', actors: [printer, office], logger })
 system.tap((event) => console.log(`   ${event.kind} ${'actor' in event ? event.actor : ''}`), {
   kinds: ['actor.restarted', 'actor.quarantined', 'actor.released'],
 })

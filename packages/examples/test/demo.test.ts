@@ -71,18 +71,25 @@ describe.concurrent('the demo', () => {
     expect(again.stdout).toContain('Scene 2')
   })
 
-  test('ends politely on Ctrl-C, with exit code 130, and goes on from there', { timeout: 120_000 }, async (context) => {
-    const data = directory(context)
-    const demo = start(context, ['--rounds', '100000', '--data', data])
-    await output(demo, 'Replaying')
-    demo.kill('SIGINT')
-    const { code, stdout, stderr } = await finished(demo)
-    expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
-    const rounds = /Stopped after ([\d,]+) round/.exec(stdout)?.[1]?.replaceAll(',', '')
-    expect(rounds, stdout).toBeDefined()
-    const next = await finished(start(context, ['--rounds', `${Number(rounds) + 1}`, '--replay-only', '--json', '--data', data]))
-    expect(totalsOf(next)).toMatchObject({ rounds: Number(rounds) + 1 })
-  })
+  test.for([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
+    'ends politely on %s, with exit code %i, and goes on from there',
+    { timeout: 120_000 },
+    async ([signal, exitCode], context) => {
+      const data = directory(context)
+      const demo = start(context, ['--rounds', '100000', '--data', data])
+      await output(demo, 'Replaying')
+      demo.kill(signal)
+      const { code, stdout, stderr } = await finished(demo)
+      expect({ code, stderr }).toEqual({ code: exitCode, stderr: '' })
+      const rounds = /Stopped after ([\d,]+) round/.exec(stdout)?.[1]?.replaceAll(',', '')
+      expect(rounds, stdout).toBeDefined()
+      const next = await finished(start(context, ['--rounds', `${Number(rounds) + 1}`, '--replay-only', '--json', '--data', data]))
+      expect(totalsOf(next)).toMatchObject({ rounds: Number(rounds) + 1 })
+    },
+  )
 
   test(
     'K22 killed with -9 in the middle of its scene goes on with it, and every message has its one answer',

@@ -1,5 +1,5 @@
 /** The program of docs/supervision.md: it prints what the guide says, and the guide shows it as it is. */
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,13 +14,13 @@ test(
   () => {
     const directory = mkdtempSync(join(tmpdir(), 'bailiwick-printers-'))
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-    const printed = execFileSync(process.execPath, [join(examples, 'printers/main.ts'), join(directory, 'data')], {
+    const { stdout, stderr, status } = spawnSync(process.execPath, [join(examples, 'printers/main.ts'), join(directory, 'data')], {
       encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
     })
+    expect([status, stderr]).toEqual([0, ''])
     // The tap speaks when it hears of something: between the lines, not always at the same place.
     const isTold = (line: string): boolean => line.startsWith('   ')
-    const lines = printed.trimEnd().split('\n')
+    const lines = stdout.trimEnd().split('\n')
     const shown = (/```text\n([\s\S]*?)```/.exec(guide)?.[1] ?? '').trimEnd().split('\n')
     expect(lines.filter((line) => !isTold(line))).toEqual(shown.filter((line) => !isTold(line)))
     expect(lines.filter((line) => isTold(line))).toEqual(shown.filter((line) => isTold(line)))
