@@ -178,4 +178,15 @@ describe('a logger', () => {
     expect(stderr.match(/BailiwickAction/g)).toHaveLength(1)
     expect(stderr).toContain('ENOENT')
   })
+
+  test('is not needed: that an actor is held back is a warning of the process then, one that has no stack', () => {
+    const { directory } = makePlace()
+    const program = fileURLToPath(new URL('../fixtures/unlogged.ts', import.meta.url))
+    const { stderr, status } = spawnSync(process.execPath, [program, directory, 'held'], { encoding: 'utf8' })
+    expect(status).toBe(0)
+    expect(stderr.match(/BailiwickAction/g)).toHaveLength(1)
+    expect(stderr).toContain('BailiwickAction: probe/a is quarantined')
+    expect(stderr).toContain('the guard threw')
+    expect(stderr).not.toMatch(/^\s+at /m)
+  })
 })

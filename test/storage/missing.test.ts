@@ -1,5 +1,7 @@
 /** G1, G2, G11 and G12 with files that somebody deletes, moves, replaces or cuts while they are open. */
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, truncateSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { repairDirectory } from '@bailiwick/store'
 import { describe, expect, test } from 'vitest'
 import { until } from '../fixtures/place.ts'
 import {
@@ -81,6 +83,55 @@ describe('a write-ahead log that is cut while it is open', () => {
       await expectEntered(does, kept)
     },
   )
+})
+
+describe('a database file that is cut while it is open', () => {
+  test('G1 G2 G11 stops its shard as damaged, and no other: nothing more is acknowledged there; a backup takes its place', async () => {
+    const subject = startSubject()
+    const { does, directory, root } = subject
+    await beginLoad(subject)
+    const { acknowledged: kept } = await does.backup(`${root}/backup`)
+    await advance(does, [0, 1])
+    await does.rest()
+    const { acknowledged: then, slowest: before } = await does.look()
+    writeFileSync(subject.file(0), '')
+    await does.start()
+    const { errors, reasons, acknowledged, told } = await until(
+      () => does.look(),
+      (seen) => seen.reasons.length > 0 || (seen.slowest[0] ?? 0) > (before[0] ?? 0) + 10,
+    )
+    expect(reasons).toMatchObject([expect.stringMatching(/^0 STORE_DAMAGED .*shard-0\.db is damaged: it was cut while it was open\.$/)])
+    expect(errors).toEqual([['STORE_DAMAGED'], []])
+    expect(told).toEqual(['shard.stopped 0 STORE_DAMAGED'])
+    expect(onShard(0, acknowledged)).toEqual(onShard(0, then))
+    await advance(does, [1])
+    await does.leave()
+    await does.close()
+    rmSync(directory, { recursive: true })
+    renameSync(`${root}/backup`, directory)
+    await does.open()
+    await expectEntered(does, kept)
+  })
+})
+
+describe('an owner.db that is deleted', () => {
+  test('G2 G8 keeps the next system out; a repair makes it anew from the shards, with all that they have', async () => {
+    const subject = startSubject()
+    const { does, directory } = subject
+    await beginLoad(subject)
+    rmSync(join(directory, 'owner.db'))
+    expect(() => repairDirectory(directory, { now: Date.now })).toThrow(
+      expect.objectContaining({ code: 'STORE_UNAVAILABLE', fault: 'busy' }),
+    )
+    await advance(does, [0, 1])
+    await does.rest()
+    expect(await does.close()).toBe('polite')
+    await expect(does.open()).rejects.toMatchObject({ code: 'STORE_DAMAGED', fields: { file: join(directory, 'owner.db') } })
+    const { done, left } = repairDirectory(directory, { now: Date.now })
+    expect(done[0]).toContain('owner.db was made anew for 2 shards')
+    expect(left.filter(({ level }) => level !== 'note')).toEqual([])
+    await reopenClean(does)
+  })
 })
 
 describe('a directory that is moved away', () => {

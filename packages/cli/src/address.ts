@@ -33,6 +33,11 @@ export function readKey(text: string, command: CommandName): string {
   }
 }
 
+/** Whether a text begins like the JSON of a key and is none, so that it stands for a plain key, which is seldom meant. */
+export function isBrokenJson(text: string): boolean {
+  return /^["[]/.test(text) && meaningOf(text) === text
+}
+
 function meaningOf(text: string): ActorKey {
   if (!text.startsWith('[') && !text.startsWith('"')) return text
   try {

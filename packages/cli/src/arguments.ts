@@ -12,7 +12,8 @@ import { OPTIONS } from './options.ts'
 /** What is wished for. */
 export type Wish =
   | { readonly kind: 'run'; readonly command: CommandName; readonly positionals: readonly string[]; readonly options: Options }
-  | { readonly kind: 'help'; readonly command: CommandName | undefined }
+  /** `isAsked`: false where nothing was said at all. */
+  | { readonly kind: 'help'; readonly command: CommandName | undefined; readonly isAsked: boolean }
   | { readonly kind: 'version' }
 
 interface Given {
@@ -31,9 +32,10 @@ export function readArguments(args: readonly string[]): Wish {
   const { words, given } = split(args)
   const [first, ...rest] = words
   const isHelp = given.some(({ name }) => name === 'help')
-  if (isHelp || first === 'help' || (first === undefined && given.length === 0)) {
+  if (first === undefined && given.length === 0) return { kind: 'help', command: undefined, isAsked: false }
+  if (isHelp || first === 'help') {
     const about = first === 'help' ? rest[0] : first
-    return { kind: 'help', command: about === undefined || about === 'help' ? undefined : commandOf(about) }
+    return { kind: 'help', command: about === undefined || about === 'help' ? undefined : commandOf(about), isAsked: true }
   }
   if (given.some(({ name }) => name === 'version')) return { kind: 'version' }
   if (first === undefined) throw new UsageError('a command is missing')

@@ -17,6 +17,10 @@ export async function runCli(args: readonly string[], world: World): Promise<num
       world.print(`${versionOfPackage()}\n`)
       return ExitCode.fine
     }
+    if (wish.kind === 'help' && !wish.isAsked) {
+      world.warn(helpOfAll())
+      return ExitCode.usage
+    }
     if (wish.kind === 'help') {
       world.print(wish.command === undefined ? helpOfAll() : helpOf(wish.command))
       return ExitCode.fine

@@ -67,7 +67,7 @@ function adviceOf(code: string, command: CommandName | undefined): string {
         ? 'Name the directory that the program opens, and a target whose parent exists.'
         : 'Name the directory that the program opens.'
     case 'DIRECTORY_NOT_OURS':
-      return isCopy ? 'Choose a target that is empty or does not exist.' : 'Name the directory that the program opens.'
+      return 'Name the directory that the program opens.'
     case 'DIRECTORY_NOT_WRITABLE':
       return 'Run it as the user who owns the files.'
     case 'DIRECTORY_IN_USE':

@@ -100,6 +100,21 @@ test('show of an actor that is not there ends with 1 and says so', async () => {
   expect((await called(['show', stopped, 'desk/nobody', '--json'])).out).toBe('null\n')
 })
 
+test('show of a key whose JSON is broken says how a compound key is written', async () => {
+  for (const key of ['[eu,17]', '["eu"', '["eu",17]', '"eu']) {
+    const { code, err } = await called(['show', stopped, `desk/${key}`])
+    expect([code, err]).toEqual([1, expect.stringMatching(/^bailiwick: NOT_FOUND: .*A compound key is a JSON array of strings: .*\n$/)])
+  }
+  for (const key of ['nobody', '["eu","18"]', 'eu[17]']) {
+    expect((await called(['show', stopped, `desk/${key}`])).err).not.toContain('compound')
+  }
+})
+
+test('timers names what a timer of kind call ends', async () => {
+  expect((await called(['timers', stopped])).out).toMatch(/\n\S+ +call +end of call \d+ /)
+  expect((await called(['show', stopped, 'desk/anna'])).out).toMatch(/call +end of call \d+ /)
+})
+
 test('what may be secret is printed with --full and never without', async () => {
   const commands = [
     ['ps', stopped],
@@ -169,11 +184,16 @@ test('backup makes a copy that says the same, and refuses a target that is not e
   const target = folder.path('copy')
   const { code, out } = await bailiwick(['backup', stopped, target])
   expect(code).toBe(0)
-  expect(out).toContain(`copied to ${target}; commits had to wait`)
+  expect(out).toMatch(/; commits had to wait \d+(\.\d)? m?s\.\n$/)
+  expect(out).toContain(`copied to ${target}; `)
+  let elapsed = 0
+  const third = { elapsed: () => (elapsed += 1 / 3) }
+  const { heldMs } = JSON.parse((await called(['backup', stopped, folder.path('timed'), '--json'], third)).out) as { heldMs: number }
+  expect(String(heldMs)).toMatch(/^\d+\.\d$/)
   expect(await json(['ps', target])).toEqual(await json(['ps', stopped]))
   const again = await called(['backup', stopped, target])
   expect(again).toMatchObject({ code: 3, out: '' })
-  expect(again.err).toMatch(/^bailiwick: DIRECTORY_NOT_OURS: .* Choose a target that is empty or does not exist\.\n$/)
+  expect(again.err).toMatch(/^bailiwick: DIRECTORY_NOT_EMPTY: .* Use a directory that is empty, or a path where nothing is\.\n$/)
 })
 
 test('a backup that is interrupted says so, and leaves nothing behind', async () => {

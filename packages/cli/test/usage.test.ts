@@ -63,8 +63,12 @@ test('BAILIWICK_DEBUG=1 shows the stack of an error', async () => {
   expect(err).toMatch(/^bailiwick: DIRECTORY_MISSING.*\n.*\n\s+at /)
 })
 
+test('nothing at all is wrong usage too: it ends with 2, and help is on standard error', async () => {
+  expect(await bailiwick([])).toEqual({ code: 2, out: '', err: (await called(['help'])).out })
+})
+
 test('help says what there is, and each command has its own', async () => {
-  const { code, out, err } = await bailiwick([])
+  const { code, out, err } = await bailiwick(['help'])
   expect([code, err]).toEqual([0, ''])
   const names = ['doctor', 'ps', 'show', 'dead-letters', 'timers', 'outbox', 'stats', 'backup']
   for (const name of names) {
@@ -75,7 +79,7 @@ test('help says what there is, and each command has its own', async () => {
     expect((await called([name, '--help'])).out).toBe(about.out)
     expect((await called([name, 'd', '-h'])).out).toBe(about.out)
   }
-  for (const args of [['help'], ['--help'], ['-h'], ['help', 'help']]) expect((await called(args)).out).toBe(out)
+  for (const args of [['--help'], ['-h'], ['help', 'help']]) expect((await called(args)).out).toBe(out)
   expect((await called(['help', 'pss'])).code).toBe(2)
 })
 

@@ -10,6 +10,7 @@ import {
   BatchInvalid,
   DirectoryInUse,
   DirectoryMissing,
+  DirectoryNotEmpty,
   DirectoryNotOurs,
   DirectoryNotWritable,
   Fenced,
@@ -581,6 +582,7 @@ export const errorClasses: Readonly<Record<string, (fields: Fields, message: str
   DIRECTORY_IN_USE: (f) =>
     new DirectoryInUse(text(f, 'directory'), { pid: number(f, 'pid'), since: text(f, 'since'), epoch: number(f, 'epoch') }),
   DIRECTORY_MISSING: (f) => new DirectoryMissing(text(f, 'directory'), ''),
+  DIRECTORY_NOT_EMPTY: (f) => new DirectoryNotEmpty(text(f, 'directory')),
   DIRECTORY_NOT_OURS: (f) => new DirectoryNotOurs(text(f, 'directory'), text(f, 'found')),
   DIRECTORY_NOT_WRITABLE: (f) => new DirectoryNotWritable(text(f, 'directory'), ''),
   EFFECT_TIMEOUT: (f) => new EffectTimeout(text(f, 'effect'), number(f, 'timeoutMs')),

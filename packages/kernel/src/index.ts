@@ -195,6 +195,7 @@ export {
   BatchInvalid,
   DirectoryInUse,
   DirectoryMissing,
+  DirectoryNotEmpty,
   DirectoryNotOurs,
   DirectoryNotWritable,
   Fenced,

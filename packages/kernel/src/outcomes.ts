@@ -25,6 +25,7 @@ export const outcomeByCode: Readonly<Record<string, Outcome>> = {
   DEFINITION_NOT_LOADED: 'rejected',
   DIRECTORY_IN_USE: 'rejected',
   DIRECTORY_MISSING: 'rejected',
+  DIRECTORY_NOT_EMPTY: 'rejected',
   DIRECTORY_NOT_OURS: 'rejected',
   DIRECTORY_NOT_WRITABLE: 'rejected',
   EFFECT_TIMEOUT: 'timed-out',

@@ -52,6 +52,7 @@ const samples: readonly kernel.BailiwickError[] = [
   new DefinitionNotLoaded('account', 'file:///account.actor.ts', 'it exports nothing'),
   new kernel.DirectoryInUse('/data', { pid: 42, since: '2030-01-01T00:00:00.000Z', epoch: 3 }),
   new kernel.DirectoryMissing('/data', 'it does not exist'),
+  new kernel.DirectoryNotEmpty('/data', 'a.txt'),
   new kernel.DirectoryNotOurs('/data', 'letter.txt'),
   new kernel.DirectoryNotWritable('/data', 'EACCES'),
   new EffectTimeout('mail', 250),

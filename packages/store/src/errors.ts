@@ -74,6 +74,24 @@ export class DirectoryNotOurs extends BailiwickError {
   }
 }
 
+/** What is to be made, as the copy of a directory, is already there and holds something. Nothing was written. */
+export class DirectoryNotEmpty extends BailiwickError {
+  readonly code = 'DIRECTORY_NOT_EMPTY'
+  readonly retryable = false
+  readonly directory: string
+
+  /** `found` is the name of something in the directory; without it, `directory` is the path of a file. */
+  constructor(directory: string, found?: string) {
+    const what = found === undefined ? `${directory} is a file` : `The directory ${directory} is not empty: it holds ${found}`
+    super(`${what}. Use a directory that is empty, or a path where nothing is.`)
+    this.directory = directory
+  }
+
+  fields(): Record<string, ErrorField> {
+    return { directory: this.directory }
+  }
+}
+
 /** Another process (or another system of this process) owns the directory. Retry once it has closed or died. */
 export class DirectoryInUse extends BailiwickError {
   readonly code = 'DIRECTORY_IN_USE'

@@ -60,6 +60,7 @@ export {
   BatchInvalid,
   DirectoryInUse,
   DirectoryMissing,
+  DirectoryNotEmpty,
   DirectoryNotOurs,
   DirectoryNotWritable,
   Fenced,

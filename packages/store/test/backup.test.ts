@@ -1,5 +1,5 @@
 /** A copy of a directory that is being written shows one instant of all shards, and can be opened as a system. */
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
@@ -190,12 +190,67 @@ describe('a backup that cannot be', () => {
     expect(await rejection(backupDirectory(directory, join(target, 'deeper'), options))).toMatchObject({ code: 'DIRECTORY_MISSING' })
     mkdirSync(target)
     writeFileSync(join(target, 'thesis.txt'), 'precious')
-    expect(await rejection(backupDirectory(directory, target, options))).toMatchObject({ code: 'DIRECTORY_NOT_OURS', found: 'thesis.txt' })
+    expect(await rejection(backupDirectory(directory, target, options))).toMatchObject({
+      code: 'DIRECTORY_NOT_EMPTY',
+      directory: target,
+      retryable: false,
+      message: `The directory ${target} is not empty: it holds thesis.txt. Use a directory that is empty, or a path where nothing is.`,
+    })
+    const file = join(target, 'thesis.txt')
+    expect(await rejection(backupDirectory(directory, file, options))).toMatchObject({
+      code: 'DIRECTORY_NOT_EMPTY',
+      directory: file,
+      message: `${file} is a file. Use a directory that is empty, or a path where nothing is.`,
+    })
     expect(readdirSync(dirname(target))).toEqual(['copy'])
     expect(readdirSync(target)).toEqual(['thesis.txt'])
+    expect(readFileSync(file, 'utf8')).toBe('precious')
     expect(await rejection(backupDirectory(join(target, 'none'), join(target, 'copy'), options))).toMatchObject({
       code: 'DIRECTORY_MISSING',
     })
+  })
+
+  test('is refused within the directory that is copied, and in its place, also by another name', async () => {
+    const directory = closedStore()
+    const before = contentOf(directory)
+    const other = join(temporaryDirectory(), 'other')
+    symlinkSync(directory, other)
+    for (const target of [join(directory, 'copy'), join(other, 'copy')]) {
+      const refused = await rejection(backupDirectory(directory, target, options))
+      expect(refused).toMatchObject({ code: 'DIRECTORY_NOT_WRITABLE', directory: target })
+      expect(refused).toMatchObject({ message: expect.stringContaining('it lies within the directory that is to be copied') as string })
+    }
+    for (const target of [directory, other]) {
+      const refused = await rejection(backupDirectory(directory, target, options))
+      expect(refused).toMatchObject({ message: expect.stringContaining('it is the directory that is to be copied') as string })
+    }
+    expect(contentOf(directory)).toEqual(before)
+    await backupDirectory(directory, `${directory}-copy`, options)
+    rmSync(`${directory}-copy`, { recursive: true })
+  })
+
+  test('to the place of another that is made at the same time is refused as soon as that is there, and leaves it alone', async () => {
+    const directory = closedStore()
+    const target = join(temporaryDirectory(), 'copy')
+    const both = await Promise.allSettled([1, 2].map(async () => await backupDirectory(directory, target, options)))
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+    const refused = both.find((one) => one.status === 'rejected')
+    expect(refused?.reason).toMatchObject({ code: 'DIRECTORY_NOT_EMPTY', directory: target })
+    expect(readdirSync(dirname(target))).toEqual(['copy'])
+    expect(verifyDirectory(target)).toEqual([])
+  })
+
+  test('does not keep a processor busy while an owner that was stopped in the middle of a commit holds a lock', async () => {
+    const root = temporaryDirectory()
+    const { owned } = furnish(join(root, 'store'))
+    const stopped = new Sqlite(owned.shard(1).file)
+    stopped.exec('BEGIN IMMEDIATE')
+    const began = process.cpuUsage()
+    const busy = await rejection(backupDirectory(join(root, 'store'), join(root, 'copy'), { ...options, busyTimeoutMs: 4_000 }))
+    const { user, system } = process.cpuUsage(began)
+    expect(busy).toMatchObject({ code: 'STORE_UNAVAILABLE', fault: 'busy' })
+    expect((user + system) / 1_000).toBeLessThan(3_000)
+    stopped.close()
   })
 
   test('is busy while a shard is written without an end, and gives the locks back', async () => {

@@ -94,6 +94,13 @@ describe('a damaged file', () => {
     expect(bytesOf(directory)).toEqual(before)
   })
 
+  test('what SQLite says in several lines is told in one, without its headings', () => {
+    const { directory, file } = closedStore()
+    overwrite(file, 40 * 4_096, Buffer.alloc(4_096, 0xff))
+    const { message } = refusal(() => open(directory).open(0))
+    expect(message).toMatch(/^The file \S+shard-0\.db is damaged: Tree \d+ page \d+: [^\n*]+\.$/)
+  })
+
   test('a shard’s database in the place of owner.db is not taken for one', () => {
     const { directory, file } = closedStore()
     renameSync(file, join(directory, 'owner.db'))

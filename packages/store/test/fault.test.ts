@@ -30,6 +30,41 @@ describe('a disk that is full', () => {
     expect(later.load('account', '2')).toMatchObject({ snapshot: '{"balance":2}' })
   })
 
+  test('a commit for which there is no room gives the disk back what the write-ahead log takes, so that the next one has room', () => {
+    const owned = open(temporaryDirectory())
+    const { file } = owned.shard(0)
+    const shard = openShard(owned.shard(0), { fileBytesMax: 256 * 1_024 })
+    shard.commit(batch({ created: [account(1)] }))
+    for (let revision = 2; revision < 50; revision += 1) {
+      shard.commit(batch({ changed: [{ number: 1, revision, version: 1, snapshot: `"${String(revision).repeat(4_000)}"` }] }))
+    }
+    const before = statSync(`${file}-wal`).size
+    expect(before).toBeGreaterThan(300_000)
+    const many = Array.from({ length: 20 }, (_, index) => account(index + 2, large))
+    expect(refusal(() => shard.commit(batch({ created: many })))).toMatchObject({ code: 'STORE_UNAVAILABLE', fault: 'full' })
+    expect(statSync(`${file}-wal`).size).toBe(0)
+    shard.commit(batch({ created: [account(2)] }))
+    expect(shard.load('account', '1')).toMatchObject({ revision: 49 })
+    shard.close()
+    expect(owned.open(0).load('account', '2')).toMatchObject({ number: 2 })
+  })
+
+  test('a commit for which there is no room waits for no reader of the write-ahead log', () => {
+    const owned = open(temporaryDirectory())
+    const shard = openShard(owned.shard(0), { fileBytesMax: 256 * 1_024 })
+    shard.commit(batch({ created: [account(1)] }))
+    const reader = new Sqlite(owned.shard(0).file, { readonly: true })
+    reader.exec('BEGIN')
+    reader.prepare('SELECT * FROM meta').get()
+    shard.commit(batch({ created: [account(2)] }))
+    const many = Array.from({ length: 20 }, (_, index) => account(index + 3, large))
+    const begun = performance.now()
+    expect(refusal(() => shard.commit(batch({ created: many })))).toMatchObject({ fault: 'full' })
+    expect(performance.now() - begun).toBeLessThan(900)
+    reader.close()
+    shard.commit(batch({ created: [account(3)] }))
+  })
+
   test('the file never outgrows its bound', () => {
     const owned = open(temporaryDirectory())
     const bound = 1_024 * 1_024

@@ -1,5 +1,5 @@
-/** A commit counts only if it can be found again: files that are deleted, moved or replaced while they are open are noticed. */
-import { copyFileSync, cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+/** A commit counts only if it can be found again: files that are deleted, moved, replaced or cut while they are open are noticed. */
+import { copyFileSync, cpSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
@@ -80,6 +80,120 @@ describe.each(losses)('when %s', (_, lose, ends) => {
     place.shard.close()
     place.shard.close()
     expect(refusal(() => place.shard.load('account', '1'))).toMatchObject({ code: 'STORE_UNAVAILABLE', fault: 'other' })
+  })
+})
+
+describe('a database file that is cut while it is open', () => {
+  const cuts: readonly (readonly [how: string, cut: (file: string) => void])[] = [
+    ['to nothing', (file) => writeFileSync(file, '')],
+    ['by its last page', (file) => truncateSync(file, statSync(file).size - 4_096)],
+    ['by a byte', (file) => truncateSync(file, statSync(file).size - 1)],
+  ]
+
+  test.each(cuts)('%s has the next commit refused as damage that names it, and nothing is answered from then on', (_how, cut) => {
+    const { shard, file } = opened()
+    cut(file)
+    const refused = refusal(() => shard.commit(batch({ created: [account(2)] })))
+    expect(refused).toMatchObject({ code: 'STORE_DAMAGED', file, retryable: false })
+    expect(refused.message).toBe(`The file ${file} is damaged: it was cut while it was open.`)
+    expect(refusal(() => shard.commit(batch({ created: [account(3)] })))).toEqual(refused)
+    expect(refusal(() => shard.load('account', '1'))).toEqual(refused)
+    shard.close()
+  })
+
+  test('after it has grown has the next commit refused, too', () => {
+    const { shard, file } = opened()
+    const before = statSync(file).size
+    shard.commit(batch({ created: [account(2, `"${'x'.repeat(1_000_000)}"`)] }))
+    const moving = new Sqlite(file)
+    moving.pragma('wal_checkpoint(TRUNCATE)')
+    moving.close()
+    shard.commit(batch({ created: [account(3)] }))
+    truncateSync(file, before)
+    expect(refusal(() => shard.commit(batch({ created: [account(4)] })))).toMatchObject({ code: 'STORE_DAMAGED', file })
+    shard.close()
+  })
+})
+
+describe('a database file that a compaction has made smaller', () => {
+  const text = `"${'x'.repeat(4_000)}"`
+  const sequences = Array.from({ length: 200 }, (_, index) => index + 1)
+
+  /** A shard most rows of which have been deleted, all in the file. */
+  function hollow(): Open {
+    const place = opened()
+    const rest = { idempotency: undefined, dueAt: undefined, detail: undefined }
+    const accepted = sequences.map((sequence) => ({
+      sequence,
+      id: `c${sequence}`,
+      type: 'account',
+      key: '1',
+      command: 'c',
+      lane: 2,
+      at: 1,
+      ...rest,
+    }))
+    place.shard.commit(batch({ accepted: accepted.map((command) => ({ ...command, input: text })) }))
+    place.shard.commit(batch({ finished: sequences }))
+    const moving = new Sqlite(place.file)
+    moving.pragma('wal_checkpoint(TRUNCATE)')
+    moving.close()
+    place.shard.commit(batch({}))
+    return place
+  }
+
+  test('is not taken for one that was cut, and one that is cut afterwards is', () => {
+    const { shard, file } = hollow()
+    const before = statSync(file).size
+    shard.compact()
+    expect(statSync(file).size).toBeLessThan(before / 2)
+    shard.commit(batch({ created: [account(2)] }))
+    truncateSync(file, statSync(file).size - 4_096)
+    expect(refusal(() => shard.commit(batch({ created: [account(3)] })))).toMatchObject({ code: 'STORE_DAMAGED', file })
+    shard.close()
+  })
+
+  test('is not taken for one either if a reader delays that until a later commit', () => {
+    const { owned, file, shard: first } = hollow()
+    first.close()
+    const shard = openShard(owned.shard(0), { busyTimeoutMs: 0 })
+    const before = statSync(file).size
+    const reader = new Sqlite(file, { readonly: true })
+    reader.exec('BEGIN')
+    reader.prepare('SELECT * FROM meta').get()
+    shard.compact()
+    shard.commit(batch({ created: [account(2)] }))
+    expect(statSync(file).size).toBe(before)
+    reader.close()
+    const moving = new Sqlite(file)
+    moving.pragma('wal_checkpoint(TRUNCATE)')
+    moving.close()
+    expect(statSync(file).size).toBeLessThan(before / 2)
+    shard.commit(batch({ created: [account(3)] }))
+    expect(shard.load('account', '3')).toMatchObject({ number: 3 })
+    shard.close()
+  })
+
+  test('is not taken for one by the owner after one who died before it was smaller', () => {
+    const { directory, owned, file, shard: first } = hollow()
+    first.close()
+    const shard = openShard(owned.shard(0), { busyTimeoutMs: 0 })
+    const reader = new Sqlite(file, { readonly: true })
+    reader.exec('BEGIN')
+    reader.prepare('SELECT * FROM meta').get()
+    shard.compact()
+    cpSync(directory, `${directory}-killed`, { recursive: true })
+    reader.close()
+    shard.close()
+    const killed = open(`${directory}-killed`)
+    const later = killed.open(0)
+    const before = statSync(killed.shard(0).file).size
+    const moving = new Sqlite(killed.shard(0).file)
+    moving.pragma('wal_checkpoint(TRUNCATE)')
+    moving.close()
+    expect(statSync(killed.shard(0).file).size).toBeLessThan(before / 2)
+    later.commit(batch({ created: [account(2)] }))
+    later.close()
   })
 })
 

@@ -145,16 +145,17 @@ describe('damaged files', () => {
     expect(found(directory)).toEqual(['error file-damaged shard-0.db', 'error file-foreign shard-1.db'])
   })
 
-  test('an owner.db that is missing or garbage, and the shards are checked all the same', () => {
+  test('an owner.db that is missing, empty or garbage is one finding, and the shards are checked all the same', () => {
     const directory = meddled(`UPDATE inbox SET input = 'broken' WHERE sequence = 1`)
     writeFileSync(join(directory, 'owner.db'), 'not a database '.repeat(2_000))
-    expect(found(directory)).toEqual(['error file-damaged owner.db', 'error row-unreadable shard-0.db: inbox, sequence 1'])
+    const row = 'error row-unreadable shard-0.db: inbox, sequence 1'
+    expect(found(directory)).toEqual(['error owner-damaged owner.db (repairable)', row])
+    writeFileSync(join(directory, 'owner.db'), '')
+    expect(found(directory)).toEqual(['error owner-gone owner.db (repairable)', row])
     rmSync(join(directory, 'owner.db'))
-    expect(found(directory)).toEqual([
-      'error file-damaged owner.db',
-      'error file-missing owner.db',
-      'error row-unreadable shard-0.db: inbox, sequence 1',
-    ])
+    expect(found(directory)).toEqual(['error owner-gone owner.db (repairable)', row])
+    writeFileSync(join(directory, 'owner.db-wal'), 'what is left')
+    expect(found(directory)).toEqual(['error owner-gone owner.db (repairable)', row])
   })
 
   test('shards that were swapped', () => {

@@ -104,6 +104,7 @@ describe('who reads', () => {
   test.each([
     ['an unknown kind', { kinds: ['command.*', 'command.handeld'] }, 'kinds'],
     ['kinds that are no list', { kinds: 'command.*' }, 'kinds'],
+    ['a list of no kinds', { kinds: [] }, 'kinds'],
     ['a misspelt option', { kind: [] }, 'kind'],
     ['something that is no signal', { signal: {} }, 'signal'],
     ['a buffer of nothing', { buffer: 0 }, 'buffer'],
@@ -116,7 +117,7 @@ describe('who reads', () => {
     expect(() => system.tap(undefined as never)).toThrow(expect.objectContaining({ field: 'listener' }))
   })
 
-  test('may throw, or reject: it is reported, stays, and disturbs nobody', async () => {
+  test('may throw, or reject: it is reported the first, tenth, hundredth … time, stays, and disturbs nobody', async () => {
     const { open, world, lines } = setUp()
     const system = await open()
     let thrown = 0
@@ -130,15 +131,18 @@ describe('who reads', () => {
     const rejecting: () => unknown = async () => await Promise.reject(new Error('rejected'))
     system.tap(rejecting, { kinds: ['command.handled'] })
     const events = listen(system)
-    for (const text of ['x', 'y']) await system.actor(worker, 'a').ask.work({ text })
+    for (let n = 0; n < 120; n += 1) await system.actor(worker, 'a').ask.work({ text: `${n}` })
     await world.clock.settle()
-    expect(events.filter(({ kind }) => kind === 'command.handled')).toHaveLength(2)
-    expect(thrown).toBe(2)
-    expect(lines.flatMap(({ fields }) => (fields['where'] === undefined ? [] : [(fields['error'] as Error).message]))).toEqual([
-      'thrown 1',
-      'rejected',
-      'thrown 2',
-      'rejected',
+    expect(events.filter(({ kind }) => kind === 'command.handled')).toHaveLength(120)
+    expect(thrown).toBe(120)
+    const reported = lines.filter(({ fields }) => fields['where'] === 'a listener of the tap')
+    expect(reported.map(({ fields }) => [(fields['error'] as Error).message, fields['times']])).toEqual([
+      ['thrown 1', 1],
+      ['rejected', 1],
+      ['thrown 10', 10],
+      ['rejected', 10],
+      ['thrown 100', 100],
+      ['rejected', 100],
     ])
   })
 

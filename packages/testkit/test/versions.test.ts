@@ -105,7 +105,7 @@ describe('a logic that has changed', () => {
     const old = await world.open({ actors: [first] })
     await old.actor(first, 'a').ask.rename({ text: 'Ada' })
     world.crash()
-    const gap = third({ 1: toSecond })
+    const gap = third({ 2: toThird })
     const error: unknown = await (
       await world.open({ actors: [gap] })
     )

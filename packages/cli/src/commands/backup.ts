@@ -17,12 +17,14 @@ export const backup: Command = {
   ],
   async run({ directory, subject, world }) {
     const report = await backupDirectory(directory, subject, { now: world.now(), elapsed: world.elapsed, signal: world.interruption() })
-    const { findings, bytes, shards, heldMs } = report
+    const { findings, bytes, shards } = report
+    // A clock finer than anybody reads.
+    const heldMs = Math.round(report.heldMs * 10) / 10
     return {
       json: { directory: report.directory, shards, bytes, heldMs, findings: findingsAsJson(findings) },
       text: () =>
         `${findingsText(findings, world.isColored)}${countOf(shards, 'shard')}, ${sizeOf(bytes)}, copied to ${visible(report.directory)}; ` +
-        `commits had to wait ${lengthOf(heldMs)}.\n`,
+        `commits had to wait ${heldMs < 1_000 ? `${heldMs} ms` : lengthOf(heldMs)}.\n`,
       exitCode: findings.some(({ level }) => level === 'error') ? ExitCode.found : ExitCode.fine,
     }
   },

@@ -1,6 +1,6 @@
 /** `show`: everything that is stored of one actor. */
 import type { DirectoryReader } from '@bailiwick/store'
-import { addressOf, readAddress } from '../address.ts'
+import { addressOf, isBrokenJson, readAddress } from '../address.ts'
 import type { Address } from '../address.ts'
 import type { Answer, Command } from '../command.ts'
 import { looking } from '../directory.ts'
@@ -13,13 +13,15 @@ import { parsed } from '../stored.ts'
 import { visible } from '../text.ts'
 import { timerOf } from './timers.ts'
 
+const COMPOUND = 'A compound key is a JSON array of strings: bailiwick show DIR \'order/["eu","17"]\'.'
+
 /** The command. */
 export const show: Command = {
   summary: 'show one actor: its state, and everything that waits for it or belongs to it',
   positionals: ['DIR', 'TYPE/KEY'],
   options: ['full', 'json'],
   details: [
-    'A compound key is a JSON array: bailiwick show DIR \'order/["eu","17"]\'.',
+    COMPOUND,
     'The state of a journaled actor is that of its last snapshot; the events after it are its journal.',
     '--full shows inputs and events too.',
   ],
@@ -30,7 +32,8 @@ export const show: Command = {
       const detail = detailOf(reader, address, options.full)
       if (detail === undefined) {
         const sentence = `There is no ${visible(addressOf(address))} in ${visible(reader.directory)}.`
-        return { json: null, text: () => '', remark: `NOT_FOUND: ${sentence} See \`bailiwick ps\`.`, exitCode: ExitCode.found }
+        const hint = isBrokenJson(subject.slice(subject.indexOf('/') + 1)) ? ` Its key begins like JSON and is none. ${COMPOUND}` : ''
+        return { json: null, text: () => '', remark: `NOT_FOUND: ${sentence}${hint} See \`bailiwick ps\`.`, exitCode: ExitCode.found }
       }
       return { json: detail, text: () => detailText(detail, world.now(), options.full, options.full ? undefined : world.columns) }
     })

@@ -61,7 +61,7 @@ export function timerOf({ name, dueAt, everyMs, event }: TimerRow, isFull: boole
 export function timerColumns(now: number, isFull: boolean): readonly Column<Timer>[] {
   return [
     { header: 'KIND', cell: ({ kind }) => kind },
-    { header: 'NAME', cell: ({ name }) => name, isElastic: true },
+    { header: 'NAME', cell: ({ kind, name }) => (kind === 'call' ? `end of call ${name}` : name), isElastic: true },
     { header: 'DUE', cell: ({ dueAt }) => dueOf(dueAt, now, isFull), align: 'right' },
     { header: 'EVERY', cell: ({ everyMs }) => (everyMs === null ? '' : lengthOf(everyMs)), align: 'right' },
     ...(isFull ? [{ header: 'EVENT', cell: ({ event }: Timer) => JSON.stringify(event) }] : []),

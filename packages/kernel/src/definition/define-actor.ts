@@ -191,7 +191,7 @@ export function defineActor<
   check(type, PERSISTENCES.has(persist), 'persist', 'must be "snapshot" or "journal"')
   check(type, !(isVolatile && options.persist !== undefined), 'persist', 'has no meaning for a volatile actor')
   check(type, options.journal === undefined || persist === 'journal', 'journal', 'needs persist: "journal"')
-  const { mailbox = {}, journal = {} } = options
+  const { mailbox = {}, journal = {}, turns: turnsGiven = {}, migrate = {} } = options
   requireOptions(type, 'mailbox', mailbox, MAILBOX_OPTIONS)
   requireOptions(type, 'journal', journal, JOURNAL_OPTIONS)
   const supervision = options.supervision === undefined ? undefined : supervisionOf(type, 'supervision', options.supervision)
@@ -202,7 +202,7 @@ export function defineActor<
     'has no meaning for a volatile actor: it is not restarted',
   )
   const version = wholeNumber(type, 'version', options.version ?? 1, 1)
-  const turns = turnsOf(type, options.turns === undefined ? {} : options.turns)
+  const turns = turnsOf(type, turnsGiven)
   const timers = options.timers ?? 'deadline'
   check(type, TIMER_RESTARTS.has(timers), 'timers', 'must be "deadline", "remaining" or "restart"')
   const definition: ActorDefinition<Type, SnapshotFrom<Logic>, Commands> & { readonly [DEFINITION]: true } = {
@@ -222,7 +222,7 @@ export function defineActor<
     timers,
     idleMs: wholeNumber(type, 'idleMs', options.idleMs ?? 60_000, 0),
     version,
-    migrate: migrationsOf(type, version, options.migrate === undefined ? {} : options.migrate),
+    migrate: migrationsOf(type, version, migrate),
     persist: isVolatile ? 'nothing' : persist,
     journal: {
       snapshotEvery: wholeNumber(type, 'journal.snapshotEvery', journal.snapshotEvery ?? 100, 1),

@@ -6,12 +6,12 @@
  * its place on the same connection, which reads what is there: at once, and then less and less often, until that works.
  */
 import { dirname, isAbsolute, join } from 'node:path'
-import { StoreUnavailable } from '@bailiwick/store'
+import { StoreDamaged, StoreUnavailable } from '@bailiwick/store'
 import type { ShardLocation } from '@bailiwick/store'
 import type { ActorDefinition } from '../definition/define-actor.ts'
 import type { EffectDefinition } from '../definition/define-effect.ts'
 import type { Supervision } from '../definition/supervision.ts'
-import { encodeError } from '../errors.ts'
+import { asError, encodeError } from '../errors.ts'
 import { encodeFromShard, FromShard } from '../protocol/from-shard.ts'
 import type { Accused, Children, Clock, Poison, Random, Scheduler, Stores, Timer, Transport, TurnPlaces } from '../seams/seams.ts'
 import { Gauge } from './gauges.ts'
@@ -75,6 +75,7 @@ class Seat implements ServedShard {
   #retry: Timer | undefined
   #waitMs = REOPEN_MS_MIN
   #isKilled = false
+  #said: string | undefined
 
   constructor(place: ShardPlace, parts: ThreadParts) {
     this.#place = place
@@ -125,15 +126,24 @@ class Seat implements ServedShard {
       await this.recover()
       before?.kill()
       this.#waitMs = REOPEN_MS_MIN
-    } catch {
-      // Why it stopped has been said; that it cannot go on yet is no news.
+      this.#said = undefined
+    } catch (error) {
       if (this.#shard !== before) this.#shard?.kill()
       this.#shard = before
+      this.#say('degraded', passingOf(asError(error)))
       if (!this.#isKilled) this.#openLater()
     }
   }
 
+  /** Says how the shard is, unless that is what was said last. */
   #say(kind: 'degraded' | 'stopped', error: Error): void {
+    if (this.#said === error.message) return
+    this.#said = error.message
     this.#place.transport.send(encodeFromShard([[FromShard.state, 0, { kind, error: encodeError(error) }]]))
   }
+}
+
+/** A file that is not there now may come back: it is missing, not damaged. */
+function passingOf(error: Error): Error {
+  return error instanceof StoreDamaged && error.message.includes('it is missing') ? new StoreUnavailable('missing', error.message) : error
 }

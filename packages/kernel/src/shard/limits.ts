@@ -20,7 +20,7 @@ export interface ShardLimits {
   readonly lateResults: number
   /** Threads of the pool on which turns compute, for each thread of shards. Default 2. */
   readonly poolThreads: number
-  /** How much memory a thread of shards may use for its heap, in MiB; one that needs more is replaced. A single allocation far beyond it ends the process, as V8 does. Default 4,096. */
+  /** How much memory a thread of shards may use for its heap, in MiB; one that needs more is replaced. From 64. A single allocation far beyond it ends the process, as V8 does. Default 4,096. */
   readonly heapMb: number
   /** Dead letters kept on the shard; beyond it the oldest are lost, and counted. Default 10,000. */
   readonly deadLetters: number

@@ -20,7 +20,8 @@ const COMPACT_MS_DEFAULT = 600_000
 /** Copies a directory. Rejects with `InvalidInput` for a bad path, or where the system has no files. */
 export async function backup(stores: Stores, directory: string, to: unknown): Promise<BackupReport> {
   if (typeof to !== 'string' || to === '') throw new InvalidInput('system.backup', 'path', 'must be a path')
-  if (stores.backup === undefined) throw new InvalidInput('system.backup', 'path', 'has no meaning: a system in memory, as the test kit opens it, has nothing to copy')
+  if (stores.backup === undefined)
+    throw new InvalidInput('system.backup', 'path', 'has no meaning: a system in memory, as the test kit opens it, has nothing to copy')
   return await stores.backup(directory, to)
 }
 
@@ -29,7 +30,8 @@ export async function verify(stores: Stores, directory: string, options: VerifyO
   checkOptionNames('system.verify', options, new Set(['isQuick']))
   const { isQuick = false } = options
   if (typeof isQuick !== 'boolean') throw new InvalidInput('system.verify', 'isQuick', 'must be true or false')
-  if (stores.verify === undefined) throw new InvalidInput('system.verify', '', 'has no meaning: a system in memory, as the test kit opens it, has no files to check')
+  if (stores.verify === undefined)
+    throw new InvalidInput('system.verify', '', 'has no meaning: a system in memory, as the test kit opens it, has no files to check')
   return await stores.verify(directory, { isQuick })
 }
 

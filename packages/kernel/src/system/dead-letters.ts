@@ -63,7 +63,7 @@ export class DeadLetters {
     this.#clients = clients
   }
 
-  /** Those that match, the latest first. */
+  /** Those that match, the latest first. Shards that were given up are left out, unless all are: `system.health()` names them. */
   async list(filter: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
     requireFilter(filter)
     const limit = limitOf(filter)
@@ -107,7 +107,7 @@ export class DeadLetters {
   }
 
   async #onAll(operation: Operation, filter: StoredFilter, limit: number): Promise<readonly unknown[]> {
-    return await Promise.all(this.#clients().map((client) => this.#call(client, operation, filter, limit)))
+    return await Promise.all(reachable(this.#clients()).map((client) => this.#call(client, operation, filter, limit)))
   }
 
   #call(client: ShardClient, operation: Operation, filter: StoredFilter, limit: number): Promise<unknown> {
@@ -174,4 +174,10 @@ function letterOf({ shard, sequence, type, key, command, reason, error, input, f
     revision: revision ?? undefined,
     at,
   }
+}
+
+/** The shards that can be asked. Those that were given up are left out, as long as there are others: `health()` names them. */
+function reachable(clients: readonly ShardClient[]): readonly ShardClient[] {
+  const left = clients.filter((client) => !client.isAbandoned)
+  return left.length === 0 ? clients : left
 }

@@ -103,16 +103,15 @@ export class Quarantine {
   async hold(definition: ActorDefinition, key: ActorKey, options: HoldOptions): Promise<boolean> {
     // In the order of the parameters: whoever gives a name instead of the definition is not to hear of what comes after it.
     if (!isActorDefinition(definition)) throw new InvalidInput(OPERATION, 'definition', 'must be made by defineActor')
-    const filter = storedFilterOf({ definition, key })
+    const meant = { type: definition.type, key: encodeKey(definition.type, key) }
     checkOptionNames(OPERATION, options, new Set(['reason']))
     const { reason } = options
     if (typeof reason !== 'string' || reason === '' || reason.length > REASON_MAX) {
       throw new InvalidInput(OPERATION, 'reason', `must be a text of at most ${REASON_MAX} characters`)
     }
     const [place] = this.#places({ definition, key })
-    if (place === undefined || filter.type === undefined || filter.key === undefined)
-      throw new Error('An actor has a type, a key and a shard.')
-    return (await this.#call(place, { kind: 'hold', type: filter.type, key: filter.key, reason })) as boolean
+    if (place === undefined) throw new Error('An actor has a shard.')
+    return (await this.#call(place, { kind: 'hold', ...meant, reason })) as boolean
   }
 
   async #onEach(

@@ -2,7 +2,7 @@
  * The callers' side of one shard: collects calls, sends them as one text per turn of the event loop, and settles them
  * as answers come back. It outlives the shard's thread: while there is none, calls wait for the next.
  */
-import { AskAborted, AskTimeout, CommandInProgress, decodeError, MailboxFull, SystemClosed } from '../errors.ts'
+import { AskAborted, AskTimeout, CommandInProgress, decodeError, MailboxFull, ShardCrashed, SystemClosed } from '../errors.ts'
 import type { EncodedError } from '../errors.ts'
 import type { SnapshotView } from '../hosting/host.ts'
 import { decodeFromShard, FromShard } from '../protocol/from-shard.ts'
@@ -145,6 +145,11 @@ export class ShardClient {
     if (this.#isTapped === isTapped) return
     this.#isTapped = isTapped
     if (this.#transport !== undefined) this.#send([ToShard.tap, isTapped])
+  }
+
+  /** Whether no thread will come any more, because too many have died. */
+  get isAbandoned(): boolean {
+    return this.#fault instanceof ShardCrashed && this.#fault.isFinal
   }
 
   /** What a pending call is about. */

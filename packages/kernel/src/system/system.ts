@@ -127,7 +127,7 @@ export class System {
 
   /**
    * Copies the system to a new directory, as it is at one moment, while it goes on. Rejects with `InvalidInput` for a bad path,
-   * `DirectoryNotWritable` or `DirectoryNotOurs` if something is there already, and `StoreUnavailable` if the copy cannot be
+   * `DirectoryNotEmpty` if something is there already, `DirectoryNotWritable`, and `StoreUnavailable` if the copy cannot be
    * written; then nothing is left of it.
    */
   async backup(path: string): Promise<BackupReport> {

@@ -21,6 +21,14 @@ import { openToLook } from './reader-connection.ts'
 const ROUND_MS_MIN = 10
 const ROUND_MS_MAX = 500
 
+/**
+ * Whoever holds a lock for longer than this is doing something large, or nothing: it was stopped in the middle of a commit. From
+ * then on two thirds of the time are spent asleep, in short pieces, because this thread may have other things to do.
+ */
+const EAGER_MS = 1_000
+const SLEEP_ROUNDS = 2
+const SLEEP_PIECE_MS = 5
+
 /** What fixing a moment needs. */
 export interface MomentOptions {
   readonly elapsed: () => number
@@ -83,7 +91,8 @@ function fix(reader: Database): void {
 /** Does something while every write lock is held; answers for how long one was. */
 async function hold(files: readonly string[], writers: readonly Database[], options: MomentOptions, work: () => void): Promise<number> {
   const { elapsed, busyTimeoutMs, pause } = options
-  const end = elapsed() + busyTimeoutMs
+  const begun = elapsed()
+  const end = begun + busyTimeoutMs
   for (let roundMs = ROUND_MS_MIN; ; roundMs = Math.min(2 * roundMs, ROUND_MS_MAX)) {
     const started = elapsed()
     const until = Math.min(started + roundMs, end)
@@ -104,7 +113,18 @@ async function hold(files: readonly string[], writers: readonly Database[], opti
     }
     if (elapsed() >= end) throw new StoreUnavailable('busy', `${files[held]} was being written for ${busyTimeoutMs} ms without a pause`)
     await pause()
+    if (elapsed() - begun < EAGER_MS) continue
+    const rested = Math.min(elapsed() + SLEEP_ROUNDS * roundMs, end)
+    while (elapsed() < rested) {
+      doze()
+      await pause()
+    }
   }
+}
+
+/** Sleeps for a moment, without a timer. */
+function doze(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SLEEP_PIECE_MS)
 }
 
 /**

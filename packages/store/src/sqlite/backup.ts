@@ -8,10 +8,10 @@
  */
 import type Sqlite from 'better-sqlite3'
 import type { Database } from 'better-sqlite3'
-import { closeSync, fsyncSync, mkdtempSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdtempSync, openSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
-import { DirectoryMissing, DirectoryNotOurs, StoreDamaged } from '../errors.ts'
+import { basename, dirname, join, resolve, sep } from 'node:path'
+import { DirectoryMissing, DirectoryNotEmpty, DirectoryNotWritable, StoreDamaged } from '../errors.ts'
 import type { BackupOptions, BackupReport, Finding } from '../maintenance.ts'
 import { fixMoment } from './backup-moment.ts'
 import { connect } from './connection.ts'
@@ -28,6 +28,9 @@ const BUSY_TIMEOUT_MS_DEFAULT = 10_000
 
 /** Pages copied at a time, between two turns of the event loop: 2 MiB take a few milliseconds. */
 const PAGES_PER_STEP = 512
+
+/** Codes of the file system when a directory cannot take the place of what is there. */
+const occupied: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'])
 
 /** Findings that a copy could not be opened or trusted with. */
 const refused: ReadonlySet<string> = new Set([
@@ -46,9 +49,10 @@ const refused: ReadonlySet<string> = new Set([
  * a directory that nobody has open; changes nothing in it. The children that processes of the original have started are not
  * the copy's: whoever opens the copy leaves them alone.
  *
- * Rejects with `DirectoryMissing`, `DirectoryNotOurs` (also if `to` holds anything), `DirectoryNotWritable` (asking for the write locks
- * needs the right to write, in `from` as well), `SchemaTooNew`, `StoreDamaged` (the original is), `StoreUnavailable`, or the
- * reason of the signal. Nothing is left of the copy then.
+ * Rejects with `DirectoryMissing`, `DirectoryNotEmpty` (`to` holds something or is a file, also if that came while it was copied),
+ * `DirectoryNotOurs` (`from` is not), `DirectoryNotWritable` (asking for the write locks needs the right to write in `from` as well;
+ * `to` must not lie in `from`), `SchemaTooNew`, `StoreDamaged` (the original is), `StoreUnavailable`, or the reason of the signal.
+ * Nothing is left of the copy then.
  */
 export async function backupDirectory(from: string, to: string, options: BackupOptions): Promise<BackupReport> {
   const source = resolve(from)
@@ -58,7 +62,7 @@ export async function backupDirectory(from: string, to: string, options: BackupO
   requireStore(source)
   requireDirectory(source, false)
   requireWritable(source)
-  requireFree(target)
+  requireFree(source, target)
   let made: string | undefined
   try {
     made = mkdtempSync(`${target}.partial-`)
@@ -70,6 +74,8 @@ export async function backupDirectory(from: string, to: string, options: BackupO
     return report
   } catch (error) {
     if (signal?.aborted === true) throw signal.reason
+    // Only the last step meets these: somebody has put something there meanwhile.
+    if (occupied.has(codeOf(error))) requireEmpty(target)
     // What has no code is not of SQLite or the file system, but of the caller's `onProgress`.
     throw codeOf(error) === '' ? error : translateOpening(error, dirname(target), target)
   } finally {
@@ -163,14 +169,27 @@ function verifyCopy(made: string, shards: number, files: readonly string[]): rea
 }
 
 /** Throws unless a directory can be made there. */
-function requireFree(target: string): void {
+function requireFree(source: string, target: string): void {
   if (statSync(dirname(target), { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new DirectoryMissing(target, `its parent ${dirname(target)} does not exist`)
+  const [original, place] = [realpathSync(source), realpathOf(target)]
+  if (place === original) throw new DirectoryNotWritable(target, 'it is the directory that is to be copied')
+  if (place.startsWith(original + sep)) throw new DirectoryNotWritable(target, 'it lies within the directory that is to be copied')
+  requireEmpty(target)
+}
+
+/** Throws if something is there, and is not an empty directory. */
+function requireEmpty(target: string): void {
   const stats = statSync(target, { throwIfNoEntry: false })
   if (stats === undefined) return
-  if (!stats.isDirectory()) throw new DirectoryNotOurs(dirname(target), `a file ${basename(target)}`)
+  if (!stats.isDirectory()) throw new DirectoryNotEmpty(target)
   const [found] = readdirSync(target)
-  if (found !== undefined) throw new DirectoryNotOurs(target, found)
+  if (found !== undefined) throw new DirectoryNotEmpty(target, found)
+}
+
+/** The path without symbolic links, of something that need not be there in a directory that is. */
+function realpathOf(path: string): string {
+  return statSync(path, { throwIfNoEntry: false }) === undefined ? join(realpathSync(dirname(path)), basename(path)) : realpathSync(path)
 }
 
 /** Has the disk write a file or directory. */

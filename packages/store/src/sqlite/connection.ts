@@ -63,6 +63,22 @@ export function connectToLook(file: string, walled: boolean, busyTimeoutMs: numb
 }
 
 /**
+ * Opens a file for this connection alone, until it is closed; waits so long for those who have it open. Throws SQLite's error for
+ * busy if they stay. The mode must be set before anything is read.
+ */
+export function connectAlone(file: string, busyTimeoutMs: number): Database {
+  const db = new Sqlite(file, { fileMustExist: true, timeout: busyTimeoutMs })
+  try {
+    db.pragma('locking_mode = EXCLUSIVE')
+    db.pragma('synchronous = full')
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/**
  * Rewrites the file without the room that deleted rows have left, and cuts the WAL back. Somebody who is reading keeps the
  * WAL from being cut back until later: that is no error.
  *
@@ -79,6 +95,30 @@ export function vacuum(db: Database): void {
   }
   // The new file is in the WAL until now.
   db.pragma('wal_checkpoint(TRUNCATE)')
+}
+
+/**
+ * Moves the WAL into the file and gives its room back to the disk, as far as nobody reads it and the file need not grow. Without
+ * that a WAL could take up all room of a small disk for ever: it is moved only by a commit, and there is no room for one.
+ * Changes no row and waits for nobody. Throws nothing: whoever tries to commit next is told what is wrong.
+ */
+export function makeRoom(db: Database): void {
+  try {
+    const timeout = Number(db.pragma('busy_timeout', { simple: true }))
+    db.pragma('busy_timeout = 0')
+    try {
+      db.pragma('wal_checkpoint(TRUNCATE)')
+    } finally {
+      db.pragma(`busy_timeout = ${timeout}`)
+    }
+  } catch {
+    // The disk is as full as it was.
+  }
+}
+
+/** Size in bytes of the file with everything that is committed, once that has been moved into it. */
+export function contentBytesOf(db: Database): number {
+  return Number(db.pragma('page_count', { simple: true })) * Number(db.pragma('page_size', { simple: true }))
 }
 
 /** Makes WAL the journal mode of the file. Only after the schema exists: see `createFile` in `file.ts`. */

@@ -26,7 +26,7 @@ const refusals = new Set(['EACCES', 'EPERM', 'EROFS'])
 export function translate(error: unknown, file: string): BailiwickError {
   if (error instanceof BailiwickError) return error
   const code = codeOf(error)
-  const detail = error instanceof Error ? error.message : String(error)
+  const detail = inOneLine(error instanceof Error ? error.message : String(error))
   if (isDamage(code)) return new StoreDamaged(file, detail, { cause: error })
   // Constraints and values that cannot be bound are mistakes in the batch, not of the disk.
   if (code.startsWith('SQLITE_CONSTRAINT') || code.startsWith('SQLITE_TOOBIG') || code.startsWith('SQLITE_MISMATCH')) {
@@ -56,6 +56,17 @@ function isDamage(code: string): boolean {
 /** True if somebody else holds a lock. */
 export function isBusy(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_BUSY')
+}
+
+/** True if there was no room on the disk, or in the file as far as it may grow. */
+export function isFull(error: unknown): boolean {
+  return faults.some(([family, fault]) => fault === 'full' && codeOf(error).startsWith(family))
+}
+
+/** What SQLite says in several lines as one that stands in a sentence, without its headings (`*** in database main ***`). */
+export function inOneLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim())
+  return lines.filter((line) => line !== '' && !line.startsWith('***')).join('; ')
 }
 
 /** The `code` that SQLite's and Node's errors carry; empty where there is none. */

@@ -7,7 +7,7 @@ import type { Database } from 'better-sqlite3'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { StoreDamaged } from '../errors.ts'
 import { connect, connectToLook, switchToWal } from './connection.ts'
-import { translate } from './fault.ts'
+import { inOneLine, translate } from './fault.ts'
 import { migrate, pragmaNumber, requireKnownVersion } from './schema.ts'
 import type { Schema } from './schema.ts'
 
@@ -119,7 +119,7 @@ function requirePages(file: string, db: Database, walled: boolean): void {
   if (!walled && size !== expected) throw new StoreDamaged(file, `it has ${size} bytes, but its header counts ${expected}`)
   if (size > CHECKED_BYTES_MAX) return
   const verdict = db.pragma('quick_check(1)', { simple: true })
-  if (verdict !== 'ok') throw new StoreDamaged(file, String(verdict))
+  if (verdict !== 'ok') throw new StoreDamaged(file, inOneLine(String(verdict)))
 }
 
 /**

@@ -10,7 +10,7 @@ import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'no
 import { dirname } from 'node:path'
 import { StoreDamaged, StoreUnavailable } from '../errors.ts'
 import { connect, switchToWal } from './connection.ts'
-import { translate } from './fault.ts'
+import { inOneLine, translate } from './fault.ts'
 import { pragmaNumber, shardSchema } from './schema.ts'
 
 const BUSY_TIMEOUT_MS = 1_000
@@ -61,7 +61,7 @@ function fill(made: string, file: string): void {
     db.exec('COMMIT')
     db.exec('DETACH damaged')
     const verdict = db.pragma('integrity_check(1)', { simple: true })
-    if (verdict !== 'ok') throw new StoreDamaged(file, `its rows do not make a sound file: ${String(verdict)}`)
+    if (verdict !== 'ok') throw new StoreDamaged(file, `its rows do not make a sound file: ${inOneLine(String(verdict))}`)
     switchToWal(db)
   } finally {
     db.close()

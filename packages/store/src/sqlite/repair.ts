@@ -1,30 +1,30 @@
 /**
  * Mending a directory, as far as that cannot lose anything: what is unfinished is finished, logs are moved in, marks and epochs are
- * raised, what has expired is deleted, and a file of which only indexes are damaged is made anew from its tables.
+ * raised, what has expired is deleted, a file of which only indexes are damaged is made anew from its tables, and an `owner.db`
+ * that is lost from what sound shards say.
  *
- * Only the last of these replaces anything. The file that it replaces stays beside the new one, as `shard-N.db.damaged-E` with the
- * epoch E of the repair. Everything else stays as it is and stays a finding: no row is guessed, and none is deleted.
+ * Only the last two replace anything. The file that they replace stays beside the new one, as `shard-N.db.damaged-E` with the
+ * epoch E of the repair, or `owner.db.damaged-E`. Everything else stays as it is and stays a finding: no row is guessed, and none is deleted.
  */
 import type { Database } from 'better-sqlite3'
 import { readdirSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { DirectoryInUse, SchemaTooNew, StoreDamaged } from '../errors.ts'
 import { isoTime } from '../iso-time.ts'
-import type { Finding, RepairReport } from '../maintenance.ts'
+import type { RepairReport } from '../maintenance.ts'
 import { connect, switchToWal } from './connection.ts'
 import { openDirectory } from './directory.ts'
 import { isBusy, translate } from './fault.ts'
 import { ownerFile, requireDirectory, requireWritable, shardFile } from './layout.ts'
 import { look, sizeOf } from './reader-connection.ts'
-import { readOwner, requireStore } from './reader-directory.ts'
+import { readOwner } from './reader-directory.ts'
+import { rebuildOwner } from './repair-owner.ts'
 import { rebuildShard } from './repair-rebuild.ts'
 import { migrate, pragmaNumber, shardSchema } from './schema.ts'
 import { verifyDirectory, verifyShard } from './verify.ts'
+import { areRowsOnly, lossOfOwner, REPLACED_MAX } from './verify-owner.ts'
 import { linksBehind, marks } from './verify-rows.ts'
 import type { LinkBehind } from './verify-rows.ts'
-
-/** So many replaced files may lie in the directory; then somebody has to look at them before another one is made. */
-const REPLACED_MAX = 8
 
 const BUSY_TIMEOUT_MS = 1_000
 
@@ -37,16 +37,18 @@ export interface RepairOptions {
 /**
  * Takes the directory, mends what can be mended without losing anything, gives it back, and checks it.
  *
- * Throws `DirectoryInUse` if somebody owns it, and what opening it throws, except `StoreDamaged` and `SchemaTooNew`: a directory that
+ * Throws `DirectoryInUse` if somebody owns it, `StoreUnavailable` (`busy`) if somebody has a shard open that is to be replaced or
+ * whose `owner.db` is lost, and what opening it throws, except `StoreDamaged` and `SchemaTooNew`: a directory that
  * cannot be opened is left as it is, and `left` says why.
  */
 export function repairDirectory(directory: string, options: RepairOptions): RepairReport {
   const absolute = resolve(directory)
   const done: string[] = []
   passDamage(() => {
-    requireStore(absolute)
+    lossOfOwner(absolute)
     requireDirectory(absolute, false)
     requireWritable(absolute)
+    rebuildOwner(absolute, options.now(), done)
     raiseOwner(absolute, done)
     const isUnfinished = readOwner(absolute).created === 0
     const owned = openDirectory({ directory: absolute, shards: 1, create: false, now: options.now })
@@ -114,12 +116,6 @@ function repairShard(directory: string, index: number, epoch: number, now: numbe
   const isWalled = sizeOf(`${file}-wal`) > 0
   settle(file, now, done)
   if (isWalled && sizeOf(`${file}-wal`) === 0) done.push(`The write-ahead log of ${file} was moved into it.`)
-}
-
-/** Whether what is beyond repair is only what single rows say: that is no reason to leave the file alone. */
-function areRowsOnly(findings: readonly Finding[]): boolean {
-  const rows = new Set(['row-unreadable', 'row-orphaned', 'journal-gap', 'link-gap', 'link-ahead'])
-  return findings.every((finding) => finding.level !== 'error' || finding.isRepairable || rows.has(finding.code))
 }
 
 /** Brings the schema up to date, raises marks, deletes what has expired, and moves the WAL in. */

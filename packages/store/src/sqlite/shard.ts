@@ -28,8 +28,9 @@ import type {
   StoredTurn,
   TimerSet,
 } from '../store.ts'
-import { connect, switchToWal, vacuum } from './connection.ts'
-import { translate } from './fault.ts'
+import { connect, contentBytesOf, makeRoom, switchToWal, vacuum } from './connection.ts'
+import { DiskRoom } from './disk-room.ts'
+import { isFull, translate } from './fault.ts'
 import { createFile, requireSound } from './file.ts'
 import { OpenFiles, identify } from './open-files.ts'
 import { migrate, pragmaNumber, shardSchema } from './schema.ts'
@@ -89,7 +90,7 @@ export function openShard(location: ShardLocation, options: ShardOptions = {}): 
       db.pragma(`max_page_count = ${Math.max(1, Math.floor(options.fileBytesMax / pragmaNumber(db, 'page_size')))}`)
     }
     db.pragma(`busy_timeout = ${Math.min(busyTimeoutMs, COMMIT_TIMEOUT_MS_MAX)}`)
-    return new SqliteShard(db, file, epoch, new OpenFiles(file, identity))
+    return new SqliteShard(db, file, epoch, new OpenFiles(file, identity, contentBytesOf(db)))
   } catch (error) {
     db?.close()
     throw translate(error, file)
@@ -117,6 +118,7 @@ function take(db: Database, location: ShardLocation): number {
     return row.epoch
   } catch (error) {
     if (db.inTransaction) db.exec('ROLLBACK')
+    if (isFull(error)) makeRoom(db)
     throw error
   }
 }
@@ -126,6 +128,7 @@ class SqliteShard implements ImmediateShardStore {
   readonly #db: Database
   readonly #file: string
   readonly #files: OpenFiles
+  readonly #room: DiskRoom
   readonly #begin: Statement<[]>
   readonly #commit: Statement<[]>
   readonly #rollback: Statement<[]>
@@ -154,6 +157,7 @@ class SqliteShard implements ImmediateShardStore {
     this.#db = db
     this.#file = file
     this.#files = files
+    this.#room = new DiskRoom(file)
     this.#begin = db.prepare('BEGIN IMMEDIATE')
     this.#commit = db.prepare('COMMIT')
     this.#rollback = db.prepare('ROLLBACK')
@@ -314,7 +318,14 @@ class SqliteShard implements ImmediateShardStore {
   compact(): void {
     this.#transact(() => this.#advance(0, 0, 0, 0))
     // Somebody newer who comes in between loses nothing: this changes no row.
-    this.#read(() => vacuum(this.#db))
+    this.#read(() => {
+      try {
+        vacuum(this.#db)
+      } finally {
+        // Also if it failed: it may have been done, and not yet been moved into the file.
+        this.#files.expectCompacted(contentBytesOf(this.#db))
+      }
+    })
     this.#requireFiles()
   }
 
@@ -335,6 +346,7 @@ class SqliteShard implements ImmediateShardStore {
   #transact<T>(work: () => T): T {
     const answer = this.#inTransaction(work)
     this.#requireFiles()
+    if (this.#room.isScarce(this.#files.walSize)) makeRoom(this.#db)
     return answer
   }
 
@@ -409,6 +421,7 @@ class SqliteShard implements ImmediateShardStore {
         return this.#failure(rollbackError)
       }
     }
+    if (this.#db.open && isFull(error)) makeRoom(this.#db)
     return this.#failure(error)
   }
 

@@ -7,15 +7,16 @@
 import type { Database } from 'better-sqlite3'
 import { readdirSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { StoreDamaged } from '../errors.ts'
 import type { Finding, VerifyOptions } from '../maintenance.ts'
 import { ownerFile, shardFile } from './layout.ts'
 import type { OwnerRow } from './ownership.ts'
 import { isHeld } from './reader-connection.ts'
-import { readOwner, requireStore } from './reader-directory.ts'
+import { readOwner } from './reader-directory.ts'
 import { ownerSchema, shardSchema } from './schema.ts'
 import { verifyFile } from './verify-file.ts'
 import { Findings } from './verify-findings.ts'
+import { indexOf, lossOfOwner, whyNotRebuilt } from './verify-owner.ts'
+import type { OwnerLoss } from './verify-owner.ts'
 import { readReceived, readSent, verifyLinks, verifyUnsent } from './verify-links.ts'
 import type { Received, Sent } from './verify-links.ts'
 import { verifyJournals, verifyMarks, verifyParents, verifyTexts } from './verify-rows.ts'
@@ -28,9 +29,8 @@ export interface ShardCheck {
   readonly ownerEpoch: number
 }
 
-const shardName = /^shard-(\d+)\.db$/
 const ours = /^(owner|shard-\d+)\.db(-wal|-shm|-journal)?$/
-const replaced = /^shard-\d+\.db\.damaged-\d+$/
+const replaced = /^(owner|shard-\d+)\.db\.damaged-\d+(-wal|-journal)?$/
 
 /**
  * Checks everything that can be checked in a directory. Throws only `DirectoryMissing`, `DirectoryNotOurs`, or `StoreUnavailable`
@@ -39,24 +39,22 @@ const replaced = /^shard-\d+\.db\.damaged-\d+$/
 export function verifyDirectory(directory: string, options: VerifyOptions = {}): readonly Finding[] {
   const absolute = resolve(directory)
   const file = ownerFile(absolute)
-  const owning = new Findings(file)
-  try {
-    requireStore(absolute)
-  } catch (error) {
-    if (!(error instanceof StoreDamaged)) throw error
-    owning.thrown(error)
-  }
-  const isOwned = owning.attempt(() => isHeld(file))
   const isQuick = options.isQuick ?? false
-  const about = verifyFile({ file, schema: ownerSchema, isQuick, isOwned }, () => {})
-  const owner = about.isBeyondRepair ? undefined : about.attempt(() => readOwner(absolute))
-  const names = readdirSync(absolute)
+  const loss = lossOfOwner(absolute)
+  const owning = new Findings(file)
+  // Nobody can hold the lock of a file that is not there; but somebody may have had it open when it was deleted.
+  const isOwned = loss === undefined ? owning.attempt(() => isHeld(file)) : undefined
+  const about = loss === undefined ? verifyFile({ file, schema: ownerSchema, isQuick, isOwned }, () => {}) : new Findings(file)
+  const owner = loss !== undefined || about.isBeyondRepair ? undefined : about.attempt(() => readOwner(absolute))
+  // What is left beside an owner.db that is lost is part of that loss.
+  const names = readdirSync(absolute).filter((name) => loss === undefined || !/^owner\.db(-|$)/.test(name))
   const shards = owner?.shards ?? Math.max(0, ...indexesOf(names).map((index) => index + 1))
   if (owner?.created === 0 && isOwned !== true) {
     about.note('creation-unfinished', 'Its making was interrupted; the next opening finishes it.', undefined, true)
   }
   const isUnfinished = owner?.created === 0
   const found = isUnfinished ? [] : verifyShards(absolute, shards, { isQuick, isOwned })
+  if (loss !== undefined) noteLoss(loss, whyNotRebuilt(absolute, names, found), about)
   return [
     ...owning.all,
     ...about.all,
@@ -64,6 +62,12 @@ export function verifyDirectory(directory: string, options: VerifyOptions = {}):
     ...epochFindings(absolute, found),
     ...strayFindings(absolute, names, owner, shards),
   ]
+}
+
+/** One finding for all that is wrong with an `owner.db` that cannot be read. */
+function noteLoss({ code, message }: OwnerLoss, why: string | undefined, findings: Findings): void {
+  if (why === undefined) findings.repairable(code, `${message} The shards say enough to make it anew.`)
+  else findings.error(code, `${message} It cannot be made anew from the shards: ${why}.`)
 }
 
 /** Checks shards and what they say of each other. Their number is taken as given. */
@@ -170,5 +174,5 @@ function strayFindings(directory: string, names: readonly string[], owner: Owner
 }
 
 function indexesOf(names: readonly string[]): number[] {
-  return names.map((name) => shardName.exec(name)?.[1]).flatMap((index) => (index === undefined ? [] : [Number(index)]))
+  return names.map(indexOf).filter((index) => index !== undefined)
 }

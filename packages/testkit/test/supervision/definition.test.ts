@@ -1,13 +1,14 @@
 /** Supervision as data: what is wrong with it is found when it is written down. */
 import { describe, expect, test } from 'vitest'
 import { InvalidDefinition } from '@bailiwick/kernel'
-import type { SupervisionOptions, SystemSupervision } from '@bailiwick/kernel'
+import type { OpenSystemOptions, SupervisionOptions, SystemSupervision } from '@bailiwick/kernel'
 import { TestWorld } from '../../src/index.ts'
 import { patientOf } from './patients.ts'
 
 const WRONG: readonly (readonly [field: string, options: unknown])[] = [
   ['', 3],
   ['', null],
+  ['', []],
   ['.maxRestarts', { maxRestarts: -1 }],
   ['.maxRestarts', { maxRestarts: 1.5 }],
   ['.maxRestarts', { maxRestarts: Number.NaN }],
@@ -68,9 +69,16 @@ describe('supervision', () => {
     ['supervision.threads.maxRestarts', { threads: { maxRestarts: -1 } }],
     ['supervision.threads.maxRetries', { threads: { maxRetries: 1 } }],
     ['supervision.shards', { shards: {} }],
+    ['supervision', null],
+    ['supervision', []],
+    ['supervision', 'strict'],
+    ['supervision.actors', { actors: null }],
+    ['supervision.actors', { actors: [] }],
+    ['supervision.threads', { threads: null }],
+    ['supervision.threads.backoff', { threads: { backoff: [] } }],
   ] as const)('of a system that is wrong is refused with its field: %s', async (field, supervision) => {
     const world = new TestWorld()
-    const opening = world.open({ actors: [patientOf('patient')], supervision: supervision as SystemSupervision }) // As above.
+    const opening = world.open({ actors: [patientOf('patient')], supervision: supervision as unknown as SystemSupervision }) // As above.
     await expect(opening).rejects.toMatchObject({ code: 'INVALID_DEFINITION', field })
   })
 
@@ -80,5 +88,23 @@ describe('supervision', () => {
       patientOf(`of-${strategy}`, { supervision: { group: { name: 'desk', strategy } } }),
     )
     await expect(world.open({ actors })).rejects.toMatchObject({ code: 'INVALID_DEFINITION', field: 'actors.1.supervision.group' })
+  })
+})
+
+describe('options of a system that say nothing', () => {
+  test.each([
+    ['closeMs', 'has no meaning without closeOn', { closeMs: 5_000 }],
+    ['closeOn', 'names no signal', { closeOn: [] }],
+    ['limits', 'must be an object', { limits: null }],
+    ['limits', 'must be an object', { limits: [] }],
+    ['limits.heapMb', 'must be a number from 64', { limits: { heapMb: 63 } }],
+  ] as const)('or that cannot be are refused by name: %s %s', async (field, message, options) => {
+    const world = new TestWorld()
+    const wrong = options as unknown as Partial<OpenSystemOptions> // As above.
+    await expect(world.open({ actors: [patientOf('patient')], ...wrong })).rejects.toMatchObject({
+      code: 'INVALID_DEFINITION',
+      field,
+      message: expect.stringContaining(message) as unknown,
+    })
   })
 })

@@ -185,4 +185,22 @@ describe.each(WAYS)('$title', (way) => {
     expect(await ward.outcome(ward.system.quarantine.hold(patient, 'a', wrong))).toBe('INVALID_INPUT')
     expect(await ward.now(ward.system.quarantine.list())).toEqual([])
   })
+
+  test.each([
+    ['definition', ['patient', 'a']],
+    ['definition', [undefined, 'a', { reason: 'x' }]],
+    ['key', [patient, undefined]],
+    ['key', [patient, 7, {}]],
+  ])('a wrong hold is told of its first argument that is wrong: %s', async (field, wrong) => {
+    const ward = await wardOf(way, { actors })
+    const [definition, key, options] = wrong as unknown as Parameters<typeof ward.system.quarantine.hold> // As above.
+    await expect(ward.system.quarantine.hold(definition, key, options)).rejects.toMatchObject({ code: 'INVALID_INPUT', field })
+  })
+
+  test('a second hold answers false, and the first one stays with its reason', async () => {
+    const ward = await wardOf(way, { actors })
+    expect(await ward.now(ward.system.quarantine.hold(patient, 'a', { reason: 'first' }))).toBe(true)
+    expect(await ward.now(ward.system.quarantine.hold(patient, 'a', { reason: 'second' }))).toBe(false)
+    expect(await ward.now(ward.system.quarantine.list())).toMatchObject([{ actor: 'patient/a', reason: 'first' }])
+  })
 })
