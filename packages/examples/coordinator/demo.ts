@@ -55,17 +55,15 @@ async function run(options: Options): Promise<number> {
   await using system = await openSystem({ directory, actors, effects, ...(shards !== undefined && { shards }) })
   const interrupted = new AbortController()
   let stoppedCode = 0
-  // Only once: a second one ends the process at once, which does no harm either.
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const) {
-    // oxlint-disable-next-line bailiwick/no-process-signals -- the program says how far it has come before the system closes.
-    process.once(signal, () => {
-      stoppedCode = code
-      interrupted.abort()
-    })
+  const stopWith = (code: number) => (): void => {
+    stoppedCode = code
+    interrupted.abort()
   }
+  // Only once: a second one ends the process at once, which does no harm either.
+  // oxlint-disable-next-line bailiwick/no-process-signals -- the program says how far it has come before the system closes.
+  process.once('SIGINT', stopWith(130))
+  // oxlint-disable-next-line bailiwick/no-process-signals -- the same.
+  process.once('SIGTERM', stopWith(143))
 
   const screen = options.json ? process.stderr : process.stdout
   const before = await system.actor(replayLog, 'github').ask.progress()
