@@ -55,7 +55,7 @@ describe('G2 a backup', () => {
     const world = new TestWorld()
     onTestFinished(() => world.close())
     const system = await world.open({ actors: [ledger] })
-    await expect(system.backup('/tmp/never')).rejects.toThrow(/a system in memory has nothing to copy/)
+    await expect(system.backup('/tmp/never')).rejects.toThrow(/a system in memory, as the test kit opens it, has nothing to copy/)
   })
 })
 

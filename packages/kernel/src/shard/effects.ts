@@ -108,12 +108,16 @@ export class ShardEffects implements EffectsPart {
     for (const queue of this.#queues.values()) this.#armQueue(queue)
   }
 
-  /** After a commit: claimed attempts begin, and new effects are looked at. */
-  settled(batch: OpenBatch): void {
-    for (const { result } of batch.ends) {
+  /** Counts what a committed batch has ended. */
+  countEnds({ ends }: OpenBatch): void {
+    for (const { result } of ends) {
       if ('output' in result) this.#core.count(Gauge.effectsDone)
       else if (result.isLast) this.#core.count(Gauge.effectsFailed)
     }
+  }
+
+  /** After a commit: claimed attempts begin, and new effects are looked at. */
+  settled(batch: OpenBatch): void {
     for (const { queue, row } of batch.claims.values()) {
       queue.claiming -= 1
       this.#begin(queue, row)

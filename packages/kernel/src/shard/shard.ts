@@ -888,6 +888,7 @@ export class Shard implements HostEvents<Cell> {
   #settleCounts(batch: OpenBatch, report: CommitReport | undefined): void {
     const core = this.#core
     core.count(Gauge.preemptions, batch.preemptions)
+    this.#parts.effects.countEnds(batch)
     core.deadLetters += batch.deadLetters.length - batch.deadLettersRemoved.length - batch.deadLettersTrimmed
     core.count(Gauge.deadLettersLost, batch.deadLettersTrimmed)
     for (const sequence of batch.deadLettersRemoved) core.leavingLetters.delete(sequence)
