@@ -137,7 +137,8 @@ export type {
   SpawnedProcess,
   StreamResult,
 } from './definition/process.ts'
-export type { BackoffOptions, GroupOptions, Supervision, SupervisionOptions, ThreadSupervisionOptions } from './definition/supervision.ts'
+export type { BackoffOptions } from './definition/backoff.ts'
+export type { GroupOptions, Supervision, SupervisionOptions, ThreadSupervisionOptions } from './definition/supervision.ts'
 export type { ActorKey } from './definition/key.ts'
 export type { Priority } from './shard/lanes.ts'
 

@@ -48,6 +48,15 @@ const bomber = defineActor({
   },
 })
 
+/** The same, with a limit of its own: what it has failed of is kept. */
+const patientBomber = defineActor({
+  type: 'patient',
+  module: import.meta.url,
+  logic: machine,
+  commands: { mark: command({ reply: ({ context }) => context.marks }), blast: command() },
+  supervision: { maxRestarts: 10, withinMs: 600_000 },
+})
+
 interface Scene {
   readonly world: TestWorld
   readonly system: System
@@ -64,7 +73,7 @@ async function openScene(how?: Parameters<TestWorld['crashThreadOf']>[2]): Promi
     world.crashThreadOf(0, 'it blew up', how)
   }
   onTestFinished(() => world.close())
-  const system = await world.open({ actors: [bomber], limits: { batchCommands: 2 } })
+  const system = await world.open({ actors: [bomber, patientBomber], limits: { batchCommands: 2 } })
   return { world, system, blasts: () => count }
 }
 
@@ -108,6 +117,22 @@ describe('G11 in a test world', () => {
     expect(system.health().status).toBe('ready')
   })
 
+  test('G11 a failure that ends no thread does not count for that, and one death is no reason', async () => {
+    const { system, world } = await openScene('exited')
+    const ref = system.actor(patientBomber, 'a')
+    blast = () => {
+      throw new Error('a dud')
+    }
+    expect(await codeOf(ref.ask.blast())).toBe('COMMAND_FAILED')
+    blast = () => world.crashThreadOf(0, 'it blew up', 'exited')
+    expect(await codeOf(ref.ask.blast())).toBe('SHARD_CRASHED')
+    await world.advance(1_000)
+    expect(await ref.ask.mark()).toBe(1)
+    expect(await codeOf(ref.ask.blast())).toBe('SHARD_CRASHED')
+    await world.advance(1_000)
+    expect(await codeOf(ref.ask.mark())).toBe('ACTOR_QUARANTINED')
+  })
+
   test('G11 so is one whose asks do, and one whose timer does', async () => {
     const { blasts, system, world } = await openScene('exited')
     for (let n = 0; n < 5; n += 1) {
@@ -123,7 +148,7 @@ describe('G11 in a test world', () => {
     expect((await system.quarantine.list()).map(({ actor }) => actor)).toEqual(['bomber/t', 'bomber/a'])
     // It is kept: the next start knows it.
     world.crash()
-    const again = await world.open({ actors: [bomber] })
+    const again = await world.open({ actors: [bomber, patientBomber] })
     expect(await codeOf(again.actor(bomber, 'a').ask.mark())).toBe('ACTOR_QUARANTINED')
   })
 

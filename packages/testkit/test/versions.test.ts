@@ -183,6 +183,8 @@ describe('a type that is renamed', () => {
     const newClient: ReturnType<typeof clientOf> = clientOf({ type: 'customer', storedAs: 'client' }, () => newShop)
     const newShop: ReturnType<typeof shopOf> = shopOf(() => newClient)
     const system = await world.open({ actors: [newClient, newShop] })
+    const told = new Set<string>()
+    system.tap((event) => void ('actor' in event && told.add(event.actor)))
     const renamed = system.actor(newClient, 'a')
     expect(await renamed.ask.notes()).toEqual(['one'])
     await renamed.ask.note({ text: 'one' }, { idempotencyKey: 'k1' })
@@ -198,6 +200,9 @@ describe('a type that is renamed', () => {
     expect(await codeOf(renamed.ask.notes())).toBe('ACTOR_QUARANTINED')
     expect(await system.quarantine.release({ definition: newClient, key: 'a' })).toBe(1)
     expect(await renamed.ask.notes()).toHaveLength(5)
+    await renamed.tell.note({ text: 'poison' })
+    await world.advance(0)
+    expect([...told].toSorted()).toEqual(['customer/a', 'shop/one'])
   })
 
   test('cannot be stored under the name of another', async () => {

@@ -5,6 +5,8 @@
  */
 import type { z } from 'zod'
 import { InvalidDefinition } from '../errors.ts'
+import { backoffOf } from './backoff.ts'
+import type { Backoff, BackoffOptions } from './backoff.ts'
 import { requireOptions } from './option-names.ts'
 import type { ProcessApi } from './process.ts'
 
@@ -31,14 +33,8 @@ export type ProbeResult<Output> = { readonly done: true; readonly output: Output
 export interface RetryOptions {
   /** How many attempts there are in all. Default 5. */
   readonly maxAttempts?: number
-  readonly backoff?: {
-    /** Wait after the first attempt, in milliseconds; it doubles with each further one. Default 1,000. */
-    readonly minMs?: number
-    /** The longest wait, in milliseconds. Default 300,000. */
-    readonly maxMs?: number
-    /** Each wait is shortened or lengthened at random by up to this part of it, from 0 to 1. Default 0.2. */
-    readonly jitter?: number
-  }
+  /** Default: 1,000 ms after the first attempt, at most 300,000, with a jitter of 0.2. */
+  readonly backoff?: BackoffOptions
 }
 
 /** What an effect's definition may say. */
@@ -74,7 +70,7 @@ export interface EffectDefinition<Given = never> {
   readonly run: (attempt: EffectAttempt<never>) => unknown
   readonly retry: {
     readonly maxAttempts: number
-    readonly backoff: { readonly minMs: number; readonly maxMs: number; readonly jitter: number }
+    readonly backoff: Backoff
   }
   readonly timeoutMs: number
   readonly concurrency: number
@@ -85,7 +81,6 @@ export interface EffectDefinition<Given = never> {
 
 const OPTIONS: ReadonlySet<string> = new Set(['name', 'module', 'input', 'run', 'retry', 'timeoutMs', 'concurrency', 'probe'])
 const RETRY_OPTIONS: ReadonlySet<string> = new Set(['maxAttempts', 'backoff'])
-const BACKOFF_OPTIONS: ReadonlySet<string> = new Set(['minMs', 'maxMs', 'jitter'])
 
 /** Marks definitions, so that a shard can find them among the exports of a module, also across copies of this package. */
 const DEFINITION = Symbol.for('bailiwick.effect-definition')
@@ -111,23 +106,18 @@ export function defineEffect<Given, Input, Output>(options: EffectOptions<Given,
   const where = `effect ${name}`
   requireOptions(where, '', options, OPTIONS)
   requireOptions(where, 'retry', retry, RETRY_OPTIONS)
-  const { backoff = {} } = retry
-  requireOptions(where, 'retry.backoff', backoff, BACKOFF_OPTIONS)
+  const backoff = backoffOf(where, 'retry.backoff', retry.backoff ?? {}, { minMs: 1_000, maxMs: 300_000, jitter: 0.2 })
   check(name, typeof module === 'string' && URL.canParse(module), 'module', 'must be the URL of a module: write `module: import.meta.url`')
   check(name, typeof run === 'function', 'run', 'must be a function')
   check(name, probe === undefined || typeof probe === 'function', 'probe', 'must be a function')
   check(name, input === undefined || typeof input.safeParse === 'function', 'input', 'must be a zod schema')
-  const { minMs = 1_000, maxMs = 300_000, jitter = 0.2 } = backoff
-  atLeast(name, 'retry.backoff.minMs', minMs, 0)
-  check(name, Number.isFinite(maxMs) && maxMs >= minMs, 'retry.backoff.maxMs', `must be a number from minMs, which is ${minMs}`)
-  check(name, jitter >= 0 && jitter <= 1, 'retry.backoff.jitter', 'must be a number from 0 to 1')
   const definition: EffectDefinition<Given> & { readonly [DEFINITION]: true } = {
     [DEFINITION]: true,
     name,
     module,
     input,
     run,
-    retry: { maxAttempts: wholeFrom(name, 'retry.maxAttempts', retry.maxAttempts ?? 5, 1), backoff: { minMs, maxMs, jitter } },
+    retry: { maxAttempts: wholeFrom(name, 'retry.maxAttempts', retry.maxAttempts ?? 5, 1), backoff },
     timeoutMs: atLeast(name, 'timeoutMs', options.timeoutMs ?? 30_000, 1),
     concurrency: wholeFrom(name, 'concurrency', options.concurrency ?? 16, 1),
     probe,

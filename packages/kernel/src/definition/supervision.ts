@@ -5,17 +5,9 @@
  * the last `withinMs`, its end included. So with 2 in 10 s, failures at 0, 9, 11 and 18 s are one too many at 18 s.
  */
 import { InvalidDefinition } from '../errors.ts'
+import { backoffOf, requireMs } from './backoff.ts'
+import type { Backoff, BackoffOptions } from './backoff.ts'
 import { requireOptions } from './option-names.ts'
-
-/** How long to wait before going on after a failure. The wait doubles with each failure within the window, and begins anew once there is none in it. */
-export interface BackoffOptions {
-  /** Wait after the first failure, in milliseconds. Default 0. */
-  readonly minMs?: number
-  /** The longest wait, in milliseconds. Default 30,000, or `minMs` if that is more. */
-  readonly maxMs?: number
-  /** Each wait is shortened or lengthened at random by up to this part of it, from 0 to 1. Default 0.2. */
-  readonly jitter?: number
-}
 
 /** In which company an actor is restarted. */
 export interface GroupOptions {
@@ -34,7 +26,10 @@ export interface SupervisionOptions {
   readonly maxRestarts?: number
   /** Length of the window, in milliseconds. Default 5,000. */
   readonly withinMs?: number
-  /** Default: none after a command; from 100 ms after a failure of what the actor does by itself, such as a child or a timer. */
+  /**
+   * Default: `minMs` 0, `maxMs` 30,000, `jitter` 0.2. After a failure of what the actor does by itself, such as a child or a timer,
+   * `minMs` is at least 100. It begins anew once no failure lies within the window.
+   */
   readonly backoff?: BackoffOptions
   /**
    * What becomes of an actor that fails too often. `quarantine`: it serves nothing and keeps what waits for it, until it is
@@ -58,13 +53,6 @@ export interface ThreadSupervisionOptions {
   readonly startMs?: number
 }
 
-/** A back-off with every default filled in. */
-export interface Backoff {
-  readonly minMs: number
-  readonly maxMs: number
-  readonly jitter: number
-}
-
 /** An actor's supervision with every default filled in. */
 export interface Supervision {
   readonly maxRestarts: number
@@ -85,14 +73,11 @@ export interface ThreadSupervision {
 
 const OPTIONS: ReadonlySet<string> = new Set(['maxRestarts', 'withinMs', 'backoff', 'onExhausted', 'group'])
 const THREAD_OPTIONS: ReadonlySet<string> = new Set(['maxRestarts', 'withinMs', 'backoff', 'hangMs', 'startMs'])
-const BACKOFF_OPTIONS: ReadonlySet<string> = new Set(['minMs', 'maxMs', 'jitter'])
 const GROUP_OPTIONS: ReadonlySet<string> = new Set(['name', 'strategy'])
 const EXHAUSTIONS: ReadonlySet<unknown> = new Set(['quarantine', 'stop'])
 const STRATEGIES: ReadonlySet<unknown> = new Set(['one-for-one', 'one-for-all', 'rest-for-one'])
 /** Every failure within the window is remembered. */
 const RESTARTS_MAX = 1_000
-/** The longest duration: what a timer of the store can hold without losing milliseconds. */
-const MS_MAX = 2 ** 45
 
 /** Checks an actor's supervision as a whole. Throws `InvalidDefinition`, naming the field. `where` is the definition, `path` the option that it stands in. */
 export function supervisionOf(where: string, path: string, options: SupervisionOptions): Supervision {
@@ -118,26 +103,9 @@ export function threadSupervisionOf(where: string, path: string, options: Thread
   return { maxRestarts, withinMs, backoff: backoffOf(where, `${path}.backoff`, backoff, defaults), hangMs, startMs }
 }
 
-/** The wait after the nth failure of a window, in milliseconds. `chance` is a number from 0 to 1. */
-export function waitAfter({ minMs, maxMs, jitter }: Backoff, failures: number, chance: number): number {
-  // Beyond 2^30 the doubling is over long since.
-  const wait = Math.min(maxMs, minMs * 2 ** Math.min(30, Math.max(0, failures - 1)))
-  return Math.max(0, wait * (1 + jitter * (2 * chance - 1)))
-}
-
 /** The failures that lie in the window at a moment: those before its beginning are over. */
 export function withinWindow(failures: readonly number[], withinMs: number, now: number): readonly number[] {
   return failures.filter((at) => now - at <= withinMs)
-}
-
-function backoffOf(where: string, path: string, options: BackoffOptions, defaults: Backoff): Backoff {
-  requireOptions(where, path, options, BACKOFF_OPTIONS)
-  const { minMs = defaults.minMs, jitter = defaults.jitter } = options
-  requireMs(where, `${path}.minMs`, minMs, 0)
-  const maxMs = options.maxMs ?? Math.max(defaults.maxMs, minMs)
-  requireMs(where, `${path}.maxMs`, maxMs, minMs)
-  check(where, typeof jitter === 'number' && jitter >= 0 && jitter <= 1, `${path}.jitter`, 'must be a number from 0 to 1')
-  return { minMs, maxMs, jitter }
 }
 
 function checkGroup(where: string, path: string, group: GroupOptions): void {
@@ -149,11 +117,6 @@ function checkGroup(where: string, path: string, group: GroupOptions): void {
 function requireCount(where: string, field: string, value: number): void {
   const isCount = value === Infinity || (Number.isSafeInteger(value) && value >= 0 && value <= RESTARTS_MAX)
   check(where, isCount, field, `must be a whole number from 0 to ${RESTARTS_MAX}, or Infinity, is ${String(value)}`)
-}
-
-function requireMs(where: string, field: string, value: number, min: number): void {
-  const isDuration = typeof value === 'number' && value >= min && value <= MS_MAX
-  check(where, isDuration, field, `must be a number of milliseconds from ${min}, is ${String(value)}`)
 }
 
 function check(where: string, holds: boolean, field: string, detail: string): void {

@@ -30,12 +30,10 @@ export interface Behalf {
   readonly chain: readonly ChainLink[]
   /** The turn that it is about. */
   readonly turn?: number
-  /** Nobody outside of the actor asked for it: a timer, a child. */
-  readonly isOwn?: true
 }
 
 /** Nobody's behalf: a timer, a child. */
-export const NOBODY: Behalf = { cause: undefined, chain: [], isOwn: true }
+export const NOBODY: Behalf = { cause: undefined, chain: [] }
 
 /** How an open reply ends. */
 export type Settlement =

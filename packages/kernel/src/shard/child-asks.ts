@@ -3,7 +3,6 @@
  * its child only after the commit that it depends on; one that comes for a child of an earlier life is dropped.
  */
 import { checkMs } from '../definition/input.ts'
-import { addressOf } from '../definition/key.ts'
 import { AskTimeout, decodeError, messageOf } from '../errors.ts'
 import type { EncodedError } from '../errors.ts'
 import type { TellWish } from '../hosting/wish.ts'
@@ -41,7 +40,7 @@ export class ChildAsks implements ChildAsksPart {
     const caller = { type: cell.kind.definition.storedAs, key: cell.key, request: number, life: core.store.epoch }
     return await new Promise((resolve, reject) => {
       const timer = core.clock.setTimer(() => {
-        if (this.#forget(number) !== undefined) reject(new AskTimeout(addressOf(parcel.type, parcel.key), parcel.command, withinMs))
+        if (this.#forget(number) !== undefined) reject(new AskTimeout(core.addressOf(parcel.type, parcel.key), parcel.command, withinMs))
       }, withinMs)
       this.#pending.set(number, { address: cell.address, resolve, reject, timer })
       signal.addEventListener('abort', () => this.#forget(number), { once: true })

@@ -6,6 +6,7 @@
  */
 import { StoreUnavailable } from '@bailiwick/store'
 import type { Answer, ShardStore } from '@bailiwick/store'
+import { addressOf } from '../definition/key.ts'
 import { shardClock } from './shard-clock.ts'
 import type { ShardClock } from './shard-clock.ts'
 import type { Clock } from '../seams/seams.ts'
@@ -166,6 +167,11 @@ export class ShardCore {
   /** The kind that is stored under a type's name, if this shard knows it. */
   kindOf(type: string): Kind | undefined {
     return this.#kindByType.get(type)
+  }
+
+  /** Address of an actor, from the name under which its type is stored. */
+  addressOf(storedAs: string, key: string): string {
+    return addressOf(this.kindOf(storedAs)?.definition.type ?? storedAs, key)
   }
 
   /** The cell of an actor, made if it is not in memory. */

@@ -4,7 +4,6 @@
  * Written in the same commit that gives a message up; at the bound the oldest are lost, and counted. What operators do
  * with them is in `letters.ts`.
  */
-import { addressOf } from '../definition/key.ts'
 import { encodeError } from '../errors.ts'
 import { outcomeOf } from '../outcomes.ts'
 import type { ShardCore } from './core.ts'
@@ -80,7 +79,7 @@ interface Given {
 function keep(core: ShardCore, { type, key, command, input, naturalKey, revision, detail }: Given, error: unknown): void {
   const { stack: _stack, ...encoded } = encodeError(error)
   const { code, message } = encoded
-  tap(core, { kind: 'letter.kept', actor: addressOf(type, key), command, reason: outcomeOf(error), error: { code, message } })
+  tap(core, { kind: 'letter.kept', actor: core.addressOf(type, key), command, reason: outcomeOf(error), error: { code, message } })
   core.batch.deadLetters.push({
     sequence: core.takeSequence(),
     type,

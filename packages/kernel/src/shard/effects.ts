@@ -14,7 +14,7 @@
 import type { DueEffect, Effect, EffectCancelled } from '@bailiwick/store'
 import type { EffectAttempt, EffectDefinition, EffectProcesses, ProbeResult } from '../definition/define-effect.ts'
 import { findJsonFault } from '../definition/json.ts'
-import { addressOf } from '../definition/key.ts'
+import { waitAfter } from '../definition/backoff.ts'
 import { EffectTimeout, MailboxFull, NotSerializable, ShardCrashed, StaleEpoch, UnknownCommand } from '../errors.ts'
 import { Alarm } from './alarm.ts'
 import type { OpenBatch } from './batch.ts'
@@ -69,15 +69,15 @@ export class ShardEffects implements EffectsPart {
     if (label !== undefined) this.cancel(type, key, label)
     const full = this.#queues.has(name)
       ? isOutboxFull(core)
-        ? new MailboxFull(addressOf(type, key), 'outbox', core.limits.outbox)
+        ? new MailboxFull(core.addressOf(type, key), 'outbox', core.limits.outbox)
         : undefined
-      : new UnknownCommand(addressOf(type, key), name)
+      : new UnknownCommand(core.addressOf(type, key), name)
     if (full !== undefined) {
       buryEffect(core, { name, idempotencyKey, type, key, label, input: JSON.parse(input), attempts: 0, behalf: detail }, full)
       this.#tell(type, key, `${name}.failed`, detail, { error: plainError(full), idempotencyKey, attempts: 0, ...named(label) })
       return
     }
-    tap(core, { kind: 'effect.promised', actor: addressOf(type, key), effect: name, idempotencyKey, attempt: 0 })
+    tap(core, { kind: 'effect.promised', actor: core.addressOf(type, key), effect: name, idempotencyKey, attempt: 0 })
     core.batch.effects.push({
       sequence: core.takeSequence(),
       name,
@@ -205,7 +205,7 @@ export class ShardEffects implements EffectsPart {
       }
       batch.claims.set(row.sequence, { queue, row })
       const { type, key, name: effect, idempotencyKey, attempts } = row
-      tap(core, { kind: 'effect.started', actor: addressOf(type, key), effect, idempotencyKey, attempt: attempts + 1 })
+      tap(core, { kind: 'effect.started', actor: core.addressOf(type, key), effect, idempotencyKey, attempt: attempts + 1 })
       queue.claiming += 1
     }
     // What the batches speak for is settled with them; if there is more, it is looked at then or after the next alarm.
@@ -299,7 +299,7 @@ export class ShardEffects implements EffectsPart {
     const ending = { idempotencyKey, attempts: attempt, ...named(label) }
     if ('output' in result) {
       core.batch.effectsSettled.push(sequence)
-      tap(core, { kind: 'effect.done', actor: addressOf(type, key), effect: name, idempotencyKey, attempt })
+      tap(core, { kind: 'effect.done', actor: core.addressOf(type, key), effect: name, idempotencyKey, attempt })
       this.#tell(type, key, `${name}.done`, detail, { output: result.output, ...ending })
       return
     }
@@ -308,7 +308,7 @@ export class ShardEffects implements EffectsPart {
       const next: EffectDetail = result.isUnknown ? { ...kept, isUnknown: true } : kept
       tap(core, {
         kind: 'effect.delayed',
-        actor: addressOf(type, key),
+        actor: core.addressOf(type, key),
         effect: name,
         idempotencyKey,
         attempt,
@@ -316,7 +316,7 @@ export class ShardEffects implements EffectsPart {
       })
       core.batch.effectsDelayed.push({
         sequence,
-        dueAt: core.clock.wall() + backoffOf(retry.backoff, attempt, core.random()),
+        dueAt: core.clock.wall() + Math.ceil(waitAfter(retry.backoff, attempt, core.random())),
         detail: JSON.stringify(next),
       })
       return
@@ -324,7 +324,7 @@ export class ShardEffects implements EffectsPart {
     core.batch.effectsSettled.push(sequence)
     tap(core, {
       kind: 'effect.failed',
-      actor: addressOf(type, key),
+      actor: core.addressOf(type, key),
       effect: name,
       idempotencyKey,
       attempt,
@@ -382,11 +382,6 @@ function isSpent({ retry, probe }: EffectDefinition, row: DueEffect): boolean {
 function isFinal(error: unknown): boolean {
   if (error instanceof NotSerializable) return true
   return typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === false
-}
-
-/** Doubling from `minMs` up to `maxMs`, spread by `jitter` to both sides so that what failed together does not come back together. */
-function backoffOf({ minMs, maxMs, jitter }: EffectDefinition['retry']['backoff'], attempt: number, chance: number): number {
-  return Math.ceil(Math.min(maxMs, minMs * 2 ** (attempt - 1)) * (1 + jitter * (2 * chance - 1)))
 }
 
 function freeOf({ definition, running, claiming }: EffectQueue): number {

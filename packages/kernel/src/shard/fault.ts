@@ -5,6 +5,7 @@
  * brought into memory. All of them are in the shard's memory: only actors with a limit have rows, and only for a while.
  */
 import type { StoredFault } from '@bailiwick/store'
+import { ActorQuarantined, ActorStopped } from '../errors.ts'
 
 /** Why an actor is held back, and how. */
 export interface Held {
@@ -28,25 +29,33 @@ export interface Fault {
   readonly key: string
   /** Wall times of the failures within the window, the oldest first. */
   readonly failures: readonly number[]
+  /** Wall times at which a thread has died of it lately. */
+  readonly deaths: readonly number[]
   readonly held: Held | undefined
 }
 
 /** A fault as its row says it. */
 interface FaultDetail {
   readonly failures: readonly number[]
+  readonly deaths?: readonly number[]
   readonly held?: Held
 }
 
 /** Writes what a row keeps of a fault. */
-export function encodeFault({ failures, held }: Fault): string {
-  const detail: FaultDetail = { failures, ...(held === undefined ? {} : { held }) }
+export function encodeFault({ failures, deaths, held }: Fault): string {
+  const detail: FaultDetail = { failures, ...(deaths.length === 0 ? {} : { deaths }), ...(held === undefined ? {} : { held }) }
   return JSON.stringify(detail)
 }
 
 /** Reads a row back. */
 export function decodeFault({ type, key, detail }: StoredFault): Fault {
-  const { failures, held } = JSON.parse(detail) as FaultDetail // Written by `encodeFault`.
-  return { type, key, failures, held }
+  const { failures, deaths = [], held } = JSON.parse(detail) as FaultDetail // Written by `encodeFault`.
+  return { type, key, failures, deaths, held }
+}
+
+/** The error for whoever wants something of an actor that is held back. */
+export function errorOf(actor: string, { mode, reason }: Held): ActorQuarantined | ActorStopped {
+  return mode === 'stopped' ? new ActorStopped(actor, reason) : new ActorQuarantined(actor, reason)
 }
 
 /** A held actor as it leaves the shard. */

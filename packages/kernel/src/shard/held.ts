@@ -1,6 +1,5 @@
 /** Actors that are held back: what waits for one when it is held, and how it can still be looked at. */
 import type { StoredActor } from '@bailiwick/store'
-import { ActorQuarantined, ActorStopped } from '../errors.ts'
 import { decodeKey } from '../definition/key.ts'
 import type { EventLike, SnapshotView } from '../hosting/host.ts'
 import { refuse } from './answers.ts'
@@ -8,12 +7,13 @@ import { migrated } from './activation.ts'
 import type { Cell, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { bury } from './dead-letters.ts'
+import { errorOf } from './fault.ts'
 import type { Held } from './fault.ts'
 import { finish, settleError, typeOfEvent } from './service.ts'
 
 /** Deals with what waits for an actor that is held from now on: callers are refused; what nobody waits for is kept, or given up. */
 export function clearMailbox(core: ShardCore, cell: Cell, held: Held): void {
-  const error = held.mode === 'stopped' ? new ActorStopped(cell.address, held.reason) : new ActorQuarantined(cell.address, held.reason)
+  const error = errorOf(cell.address, held)
   const kept: Waiting[] = []
   const all = takeAll(core, cell)
   for (const waiting of all) {

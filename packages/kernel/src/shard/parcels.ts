@@ -3,7 +3,7 @@
  * message that finds no room or no receiver: the asker hears of it, a tell becomes a dead letter. It never fails the
  * actor that sent it.
  */
-import { addressOf, shardOf } from '../definition/key.ts'
+import { shardOf } from '../definition/key.ts'
 import { ActorStopped, encodeError, MailboxFull, UnknownCommand } from '../errors.ts'
 import { waitingOf } from './cell.ts'
 import type { Cell, Waiting } from './cell.ts'
@@ -19,7 +19,8 @@ import { preemptOf } from './preemption.ts'
 export function deliver(core: ShardCore, parcel: Parcel): void {
   const shard = shardOf(parcel.type, parcel.key, core.shardCount)
   if (shard === core.index) admitParcel(core, parcel)
-  else if (isOutboxFull(core)) refuseParcel(core, parcel, new MailboxFull(addressOf(parcel.type, parcel.key), 'outbox', core.limits.outbox))
+  else if (isOutboxFull(core))
+    refuseParcel(core, parcel, new MailboxFull(core.addressOf(parcel.type, parcel.key), 'outbox', core.limits.outbox))
   else core.links.post(shard, parcel)
 }
 
@@ -34,7 +35,7 @@ export function admitParcel(core: ShardCore, parcel: Parcel): void {
   const command = kind?.definition.commands.get(parcel.command)
   const isEvent = parcel.detail?.isEvent === true
   if (kind === undefined || (command === undefined && !isEvent)) {
-    refuseParcel(core, parcel, new UnknownCommand(addressOf(parcel.type, parcel.key), parcel.command))
+    refuseParcel(core, parcel, new UnknownCommand(core.addressOf(parcel.type, parcel.key), parcel.command))
     return
   }
   if (parcel.dueAt !== undefined && parcel.dueAt > core.clock.wall()) {

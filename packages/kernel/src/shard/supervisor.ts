@@ -9,23 +9,26 @@
  * | more failures within the window than its definition allows | the actor is held back: quarantined or stopped |
  * | an actor of a group is restarted or held back | those that its strategy names are, too |
  * | a quarantined actor gets an ask / a tell / a tick | refused / kept until it is released / kept |
- * | a stopped actor gets an ask or tell / a message / a tick | refused / answered or kept as a dead letter / dropped |
+ * | a stopped actor gets an ask or tell / a message / a tick | refused / answered or kept as a dead letter / kept until it is released |
+ * | threads die of an actor twice within a minute | it is held back, whatever its definition allows |
  * | it is released | its failures are forgotten and it goes on, from its last commit |
  *
  * A failure is part of the batch in which it happened, and so is what follows from it: a commit that fails takes it back,
  * and what failed is tried again.
  */
 import type { FaultChanged, StoredFault } from '@bailiwick/store'
-import { waitAfter, withinWindow } from '../definition/supervision.ts'
+import { waitAfter } from '../definition/backoff.ts'
+import { withinWindow } from '../definition/supervision.ts'
 import { addressOf } from '../definition/key.ts'
-import { ActorQuarantined, ActorStopped, encodeError, messageOf } from '../errors.ts'
+import { encodeError, messageOf } from '../errors.ts'
+import type { ActorQuarantined, ActorStopped } from '../errors.ts'
 import type { HoldFilter } from '../protocol/to-shard.ts'
 import type { Timer } from '../seams/seams.ts'
 import type { OpenBatch } from './batch.ts'
 import type { Cell, Kind } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import type { Parcel } from './detail.ts'
-import { decodeFault, encodeFault } from './fault.ts'
+import { decodeFault, encodeFault, errorOf } from './fault.ts'
 import type { Fault, Held, HeldView } from './fault.ts'
 import { Gauge } from './gauges.ts'
 import { decodeOpenCalls } from './open-call.ts'
@@ -43,6 +46,8 @@ const DEATHS_MAX = 1
 const DEATHS_WITHIN_MS = 60_000
 /** How long after a failed commit what waits for a held actor is dealt with once more. */
 const CLEAR_AGAIN_MS = 100
+
+const UNHARMED: Pick<Fault, 'failures' | 'deaths'> = { failures: [], deaths: [] }
 
 /** What has failed. */
 export interface Failure {
@@ -107,8 +112,7 @@ export class Supervisor implements SupervisorPart {
   /** The error for whoever wants something of an actor that is held. */
   refusalOf(cell: Cell): ActorQuarantined | ActorStopped | undefined {
     const held = this.heldOf(cell.kind, cell.key)
-    if (held === undefined) return undefined
-    return held.mode === 'stopped' ? new ActorStopped(cell.address, held.reason) : new ActorQuarantined(cell.address, held.reason)
+    return held === undefined ? undefined : errorOf(cell.address, held)
   }
 
   /** Notes a failure as part of the open batch. The actor is served no more before that is committed. */
@@ -117,20 +121,24 @@ export class Supervisor implements SupervisorPart {
     if (cell.isHeld || cell.isResting) return
     const now = this.#core.clock.wall()
     const before = this.#faults.get(addressOf(definition.storedAs, cell.key))
-    const maxRestarts = failure.isDeath ? Math.min(DEATHS_MAX, supervision.maxRestarts) : supervision.maxRestarts
-    const withinMs = failure.isDeath ? Math.max(DEATHS_WITHIN_MS, supervision.withinMs) : supervision.withinMs
+    const { maxRestarts, withinMs } = supervision
     const failures = [...withinWindow(before?.failures ?? [], withinMs, now), now].slice(
-      -1 - (supervision.maxRestarts === Infinity ? FAILURES_MAX : supervision.maxRestarts),
+      -1 - (maxRestarts === Infinity ? FAILURES_MAX : maxRestarts),
     )
-    if (failures.length > maxRestarts) {
+    const deaths = [...withinWindow(before?.deaths ?? [], DEATHS_WITHIN_MS, now), ...(failure.isDeath ? [now] : [])]
+    if (failures.length > maxRestarts || deaths.length > DEATHS_MAX) {
       const { code, message } = encodeError(failure.error)
       const mode = supervision.onExhausted === 'stop' ? 'stopped' : 'quarantined'
       const { because } = failure
-      this.#hold(cell, failures, { mode, reason: message, error: { code, message }, command: because, revision: cell.revision, at: now })
+      this.#hold(
+        cell,
+        { failures, deaths },
+        { mode, reason: message, error: { code, message }, command: because, revision: cell.revision, at: now },
+      )
       this.#tellGroup(cell, { type: 'bailiwick.hold', mode, reason: message, because: cell.address })
       return
     }
-    this.#note(cell, { failures, held: undefined }, failure.isDeath)
+    this.#note(cell, { failures, deaths, held: undefined })
     const floor = failure.isOwn ? Math.max(OWN_BACKOFF_MS, supervision.backoff.minMs) : supervision.backoff.minMs
     const backoffMs = waitAfter({ ...supervision.backoff, minMs: floor }, failures.length, this.#core.random())
     this.#restart(cell, backoffMs, failures.length, failure)
@@ -149,14 +157,14 @@ export class Supervisor implements SupervisorPart {
     const cell = known ?? this.#core.cellOf(kind, key)
     const at = this.#core.clock.wall()
     const text = `${because ?? 'another actor of its group'} failed too often: ${reason ?? ''}`
-    this.#hold(cell, [], { mode: mode ?? 'quarantined', reason: text, error: null, command: null, revision: cell.revision, at })
+    this.#hold(cell, UNHARMED, { mode: mode ?? 'quarantined', reason: text, error: null, command: null, revision: cell.revision, at })
   }
 
   /** Holds an actor back because an operator wants it, as part of the open batch. False if it is held already. */
   hold(cell: Cell, reason: string): boolean {
     if (this.heldOf(cell.kind, cell.key) !== undefined) return false
     const at = this.#core.clock.wall()
-    this.#hold(cell, [], { mode: 'quarantined', reason, error: null, command: null, revision: cell.revision, at })
+    this.#hold(cell, UNHARMED, { mode: 'quarantined', reason, error: null, command: null, revision: cell.revision, at })
     return true
   }
 
@@ -263,9 +271,9 @@ export class Supervisor implements SupervisorPart {
     this.#pauses.clear()
   }
 
-  #hold(cell: Cell, failures: readonly number[], held: Held): void {
+  #hold(cell: Cell, past: Pick<Fault, 'failures' | 'deaths'>, held: Held): void {
     const core = this.#core
-    this.#note(cell, { failures, held })
+    this.#note(cell, { ...past, held })
     this.#endPause(cell)
     cell.isResting = true
     core.batch.touch(cell)
@@ -278,7 +286,7 @@ export class Supervisor implements SupervisorPart {
       actor: cell.address,
       ...(held.error === null ? {} : { error: held.error }),
     })
-    core.report(held.mode === 'stopped' ? new ActorStopped(cell.address, held.reason) : new ActorQuarantined(cell.address, held.reason))
+    core.report(errorOf(cell.address, held))
   }
 
   /** Tells those who watch an actor that is not in memory: who they are, the store knows. */
@@ -358,7 +366,7 @@ export class Supervisor implements SupervisorPart {
   }
 
   /** Changes what is known of an actor, in memory and in the open batch. */
-  #note(cell: Cell, known: Pick<Fault, 'failures' | 'held'> | undefined, isDeath = false): void {
+  #note(cell: Cell, known: Pick<Fault, 'failures' | 'deaths' | 'held'> | undefined): void {
     const { kind, key } = cell
     const { storedAs: type } = kind.definition
     const address = addressOf(type, key)
@@ -366,7 +374,7 @@ export class Supervisor implements SupervisorPart {
     this.#remember(address)
     this.#set(address, fault)
     // Without a limit there is nothing that a later life would have to know.
-    if (!isKept(kind, fault) && !(isDeath && kind.isDurable)) return
+    if (!isKept(kind, fault)) return
     const row: FaultChanged = { type, key, detail: fault === undefined ? undefined : encodeFault(fault) }
     this.#core.batch.faultRows.set(address, row)
     if (this.#faults.size >= this.#sweepAt) this.sweep()
@@ -403,5 +411,6 @@ export class Supervisor implements SupervisorPart {
 /** Whether what is known of an actor is kept in the store. */
 function isKept(kind: Kind | undefined, fault: Fault | undefined): boolean {
   if (kind === undefined) return true
-  return kind.isDurable && (kind.supervision.maxRestarts !== Infinity || fault === undefined || fault.held !== undefined)
+  if (!kind.isDurable) return false
+  return kind.supervision.maxRestarts !== Infinity || fault === undefined || fault.deaths.length > 0 || fault.held !== undefined
 }

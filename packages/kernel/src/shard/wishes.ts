@@ -18,7 +18,7 @@ import {
 } from '../definition/input.ts'
 import { answerWithinMsOf } from '../definition/command.ts'
 import type { ActorDefinition } from '../definition/define-actor.ts'
-import { addressOf, encodeKey } from '../definition/key.ts'
+import { encodeKey } from '../definition/key.ts'
 import { asError, CommandFailed, InvalidInput } from '../errors.ts'
 import type { TimerWish } from '../hosting/host.ts'
 import type { PreemptMode, TurnCause } from '../definition/turn-context.ts'
@@ -275,7 +275,7 @@ function performRequest(
   { cause, chain }: Behalf,
 ): void {
   const sequence = core.takeSequence()
-  const to = addressOf(core.kindOf(parcel.type)?.definition.type ?? parcel.type, parcel.key)
+  const to = core.addressOf(parcel.type, parcel.key)
   openCall(
     core,
     cell,

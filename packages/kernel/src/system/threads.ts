@@ -12,7 +12,8 @@
  * of its shards then get `ShardCrashed` for good, while other threads go on.
  */
 import { StoreUnavailable } from '@bailiwick/store'
-import { waitAfter, withinWindow } from '../definition/supervision.ts'
+import { waitAfter } from '../definition/backoff.ts'
+import { withinWindow } from '../definition/supervision.ts'
 import type { ThreadSupervision } from '../definition/supervision.ts'
 import { asError, DefinitionNotLoaded, messageOf, ShardCrashed } from '../errors.ts'
 import type { LoadedModule, Seams, ShardThread, ThreadEnd, ThreadPlan, Timer } from '../seams/seams.ts'

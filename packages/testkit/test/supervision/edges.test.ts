@@ -4,11 +4,11 @@ import { command, defineActor, query, request, turn } from '@bailiwick/kernel'
 import { StoreUnavailable } from '@bailiwick/store'
 import type { ShardStore } from '@bailiwick/store'
 import { assign, enqueueActions, fromCallback, setup } from 'xstate'
-import { TestWorld } from '../src/index.ts'
-import { codeOf } from './code-of.ts'
-import { outside, patientOf } from './supervision/patients.ts'
-import { follow, WAYS, wardOf } from './supervision/ward.ts'
-import type { Way } from './supervision/ward.ts'
+import { TestWorld } from '../../src/index.ts'
+import { codeOf } from '../code-of.ts'
+import { outside, patientOf } from './patients.ts'
+import { follow, WAYS, wardOf } from './ward.ts'
+import type { Way } from './ward.ts'
 
 const text = (words: string): { readonly text: string } => ({ text: words })
 const strict = patientOf('strict', { supervision: { maxRestarts: 0 } })
