@@ -30,7 +30,7 @@ const threads: TestProjectConfiguration = {
   test: {
     name: 'threads',
     include: ['test/**/*.test.ts'],
-    exclude: [modules, 'test/crash/**', '**/*.slow.test.ts'],
+    exclude: [modules, 'test/crash/**', 'test/concurrency/**', '**/*.slow.test.ts'],
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
@@ -50,6 +50,19 @@ const crash: TestProjectConfiguration = {
     testTimeout: 60_000,
     hookTimeout: 60_000,
     sequence: { groupOrder: 2 },
+  },
+}
+
+/** Simulated schedules by the ten thousand: they want a core each, and no company. */
+const concurrency: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: 'concurrency',
+    include: ['test/concurrency/**/*.test.ts'],
+    exclude: [modules, '**/*.slow.test.ts'],
+    maxWorkers: 2,
+    testTimeout: 180_000,
+    sequence: { groupOrder: 3 },
   },
 }
 
@@ -83,7 +96,7 @@ const slowOnes: TestProjectConfiguration = {
     maxWorkers: 1,
     testTimeout: 15 * 60_000,
     hookTimeout: 60_000,
-    sequence: { groupOrder: 3 },
+    sequence: { groupOrder: 4 },
   },
 }
 
@@ -94,6 +107,6 @@ export default defineConfig({
     maxConcurrency: 2,
     // Node.js itself loads tests and sources, as it does in a program and in a worker thread: no second copy of a module, real file URLs.
     experimental: { viteModuleRunner: false, nodeLoader: false },
-    projects: slow ? [unit, threads, crash, types, slowOnes] : [unit, threads, crash, types],
+    projects: [unit, threads, crash, concurrency, types, ...(slow ? [slowOnes] : [])],
   },
 })

@@ -1,10 +1,12 @@
 /** A store that answers every question with a promise, as one behind a network would. For showing that the kernel can wait. */
 import type { Answer, ShardStore } from '@bailiwick/store'
 
-/** Wraps a store so that each answer comes later, by as many rounds of the event loop as `rounds` says. */
-export function laterStore(store: ShardStore, rounds: () => number): ShardStore {
+/** Wraps a store so that each answer comes after a wait: as many rounds of the event loop as a number says, or until a promise resolves. */
+export function laterStore(store: ShardStore, wait: () => number | Promise<void>): ShardStore {
   const later = async <T>(ask: () => Answer<T>): Promise<T> => {
-    for (let left = rounds(); left > 0; left -= 1) await new Promise((resolve) => setImmediate(resolve))
+    const until = wait()
+    if (typeof until !== 'number') await until
+    else for (let left = until; left > 0; left -= 1) await new Promise((resolve) => setImmediate(resolve))
     return await ask()
   }
   return {

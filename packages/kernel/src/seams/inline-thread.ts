@@ -17,6 +17,8 @@ export interface InlineSeams {
   readonly turnPlaces: TurnPlaces
   readonly children: Children
   readonly report?: (error: unknown) => void
+  /** Makes the two ends between the caller and a shard: the caller's first. Default: texts arrive one event later, in order. */
+  readonly connect?: (shard: number) => readonly [Transport, Transport]
 }
 
 /** An inline thread, which can also be made to crash. */
@@ -32,7 +34,7 @@ export interface InlineThread extends ShardThread {
 
 /** Starts the shards of a plan in the calling thread. */
 export function startInlineThread(plan: ThreadPlan, seams: InlineSeams): InlineThread {
-  const pairs = plan.shards.map(() => transportPair(seams.scheduler))
+  const pairs = plan.shards.map(({ index }) => seams.connect?.(index) ?? transportPair(seams.scheduler))
   const gauges = plan.shards.map(() => new Float64Array(GAUGE_COUNT))
   const { promise: ended, resolve: end } = Promise.withResolvers<ThreadEnd | undefined>()
   let isEnded = false
@@ -140,7 +142,7 @@ class InlineEnd implements Transport {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#listener === undefined || this.#arrived.length + this.#urgent.length === 0) return
+    if (this.#isScheduled || this.#isClosed || this.#listener === undefined || this.#arrived.length + this.#urgent.length === 0) return
     this.#isScheduled = true
     this.#scheduler.soon(() => {
       this.#isScheduled = false

@@ -37,6 +37,11 @@ export interface Scheduler {
   soon(callback: () => void): void
   /** Calls back as soon as the code that is running now, with all its promise continuations, has finished. */
   afterTurn(callback: () => void): void
+  /**
+   * Which of several actors that are equally urgent is served next: a position among their addresses, which are in the order
+   * in which they became ready. Absent outside of simulations: the first.
+   */
+  pick?(addresses: readonly string[]): number
 }
 
 /** One end of the connection between a caller's thread and a shard. */

@@ -9,7 +9,7 @@ import type { Answer, ShardStore } from '@bailiwick/store'
 import { addressOf } from '../definition/key.ts'
 import { shardClock } from './shard-clock.ts'
 import type { ShardClock } from './shard-clock.ts'
-import type { Clock } from '../seams/seams.ts'
+import type { Clock, Scheduler } from '../seams/seams.ts'
 import { OpenBatch } from './batch.ts'
 import { Cell } from './cell.ts'
 import type { Awaiting, Kind, Waiting } from './cell.ts'
@@ -38,6 +38,7 @@ const READ_TRIES = 100
 export interface CoreParts {
   readonly store: ShardStore
   readonly clock: Clock
+  readonly scheduler: Scheduler
   readonly kinds: readonly Kind[]
   readonly limits: ShardLimits
   readonly gauges: Float64Array
@@ -68,7 +69,7 @@ export class ShardCore {
   readonly peek: (waiting: Waiting) => void
   readonly report: (error: unknown) => void
   readonly residents: Residents
-  readonly ready: ReadyQueue = new ReadyQueue()
+  readonly ready: ReadyQueue
   /**
    * Actors that are served before all others, and whose batch is then committed at once: somebody waits for a session. With
    * the command that interrupts a turn, until it has been served; without one for what comes from inside.
@@ -120,6 +121,7 @@ export class ShardCore {
     this.store = parts.store
     this.clock = shardClock(parts.clock)
     this.kinds = parts.kinds
+    this.ready = new ReadyQueue(parts.scheduler.pick?.bind(parts.scheduler))
     this.limits = parts.limits
     this.gauges = parts.gauges
     this.index = parts.index

@@ -412,7 +412,8 @@ export class Shard implements HostEvents<Cell> {
     }
     if (!isWhole) this.#wake()
     if (this.#state === 'closing' && this.#parts.turns.running === 0) void this.#shutDown()
-    else if ((!this.#core.ready.isEmpty || this.#isDegraded) && !this.#alarms.has('pause')) this.#wake()
+    // One that has stopped serves nothing any more, whatever is left.
+    else if (this.#fault === undefined && (!this.#core.ready.isEmpty || this.#isDegraded) && !this.#alarms.has('pause')) this.#wake()
   }
 
   /** Lets operators have the store to themselves for a while. */

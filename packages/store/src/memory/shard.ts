@@ -20,6 +20,7 @@ import type {
   StoredTurn,
   TimerSet,
 } from '../store.ts'
+import { noteUnsynced } from './disk.ts'
 import type { MemoryDisk, MemoryShard } from './disk.ts'
 import { openCallsOf } from './tables/actor.ts'
 import type { MemoryActor } from './tables/actor.ts'
@@ -58,8 +59,10 @@ class MemoryShardStore implements ImmediateShardStore {
     this.#requireWritable()
     const shard = this.#shard
     const { inbox, turns, faults, processes, outbox, effects, deadLetters } = shard.tables
-    effects.requeue()
-    this.#moveTimers(now)
+    const undo = this.#marksUndo()
+    effects.requeue(undo)
+    this.#moveTimers(now, undo)
+    this.#written(undo)
     return {
       nextActorNumber: shard.actorNumber + 1,
       nextInboxSequence: shard.sequence + 1,
@@ -141,8 +144,9 @@ class MemoryShardStore implements ImmediateShardStore {
 
   commit(batch: Batch): CommitReport {
     this.#requireWritable()
-    const undo: Undo[] = []
+    const undo = this.#marksUndo()
     const report = this.#apply(batch, undo)
+    this.#written(undo)
     const shard = this.#shard
     shard.committedAt = Math.max(shard.committedAt, batch.at)
     shard.actorNumber = Math.max(shard.actorNumber, actorNumberOf(batch))
@@ -153,7 +157,10 @@ class MemoryShardStore implements ImmediateShardStore {
 
   expireOutcomes(now: number, limit: number): number {
     this.#requireWritable()
-    return this.#shard.tables.outcomes.expire(now, limit)
+    const undo: Undo[] = []
+    const count = this.#shard.tables.outcomes.expire(now, limit, undo)
+    if (count > 0) this.#written(undo)
+    return count
   }
 
   /** Memory gives space back by itself. */
@@ -179,13 +186,25 @@ class MemoryShardStore implements ImmediateShardStore {
    * Does to the timers what a restart does to them. The time since the last commit is counted from the last recovery where
    * that is later: a shard that is recovered twice without a commit between would move its timers twice.
    */
-  #moveTimers(now: number): void {
+  #moveTimers(now: number, undo: Undo[]): void {
     const shard = this.#shard
     const { timers } = shard.tables
     const since = Math.max(shard.committedAt, shard.recoveredAt)
-    if (shard.committedAt > 0 && now > since && timers.move(since, now)) shard.recoveredAt = now
+    if (shard.committedAt > 0 && now > since && timers.move(since, now, undo)) shard.recoveredAt = now
     // The shard's time never runs behind its last commit.
-    timers.restart(Math.max(now, shard.committedAt))
+    timers.restart(Math.max(now, shard.committedAt), undo)
+  }
+
+  /** The beginning of a write's undoing: puts the marks back, where a power failure may ask for that. */
+  #marksUndo(): Undo[] {
+    if (this.#disk.synchronous === 'full') return []
+    const shard = this.#shard
+    const { committedAt, recoveredAt, actorNumber, sequence, timerGeneration } = shard
+    return [() => Object.assign(shard, { committedAt, recoveredAt, actorNumber, sequence, timerGeneration })]
+  }
+
+  #written(undo: Undo[]): void {
+    if (this.#disk.synchronous !== 'full') noteUnsynced(this.#shard, undo)
   }
 
   #readable(): MemoryTables {
@@ -201,7 +220,8 @@ class MemoryShardStore implements ImmediateShardStore {
   #requireWritable(): void {
     this.#requireOpen()
     if (this.#shard.epoch !== this.epoch) throw new Fenced(this.epoch, this.#shard.epoch)
-    if (this.#disk.fault !== undefined) throw new StoreUnavailable(this.#disk.fault, `${this.#name} was told to fail`)
+    const fault = this.#disk.fault ?? this.#shard.fault
+    if (fault !== undefined) throw new StoreUnavailable(fault, `${this.#name} was told to fail`)
   }
 }
 

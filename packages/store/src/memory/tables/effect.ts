@@ -61,9 +61,9 @@ export class MemoryEffects {
   }
 
   /** Makes every effect that was being tried due at once, whatever the clock says, and before all others. */
-  requeue(): void {
+  requeue(undo: Undo[]): void {
     const tried = [...this.#rows.values()].filter((row) => !row.isWaiting)
-    for (const row of tried) this.#replace(row, { ...row, dueAt: 0, isWaiting: true }, [])
+    for (const row of tried) this.#replace(row, { ...row, dueAt: 0, isWaiting: true }, undo)
   }
 
   due(name: string, now: number, limit: number): DueEffect[] {

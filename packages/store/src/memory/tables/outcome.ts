@@ -30,10 +30,12 @@ export class MemoryOutcomes {
   }
 
   /** Deletes up to `limit` outcomes that have expired at `now`, the oldest first. */
-  expire(now: number, limit: number): number {
+  expire(now: number, limit: number, undo: Undo[]): number {
     let count = 0
     for (let row = this.#expiries.at(0); row !== undefined && row.expiresAt <= now && count < limit; row = this.#expiries.at(0)) {
-      this.#take(row)
+      const expired = row
+      this.#take(expired)
+      undo.push(() => this.#put(expired))
       count += 1
     }
     return count

@@ -56,15 +56,15 @@ export class MemoryTimers {
   }
 
   /** Moves timers that keep their remaining time by `to - from`, if they were not due at `from`. Answers whether any was. */
-  move(from: number, to: number): boolean {
+  move(from: number, to: number, undo: Undo[]): boolean {
     const moved = this.#matching((timer) => timer.onRestart === 'remaining' && timer.dueAt > from)
-    for (const timer of moved) this.#postpone(timer, timer.dueAt + (to - from))
+    for (const timer of moved) this.#postpone(timer, timer.dueAt + (to - from), undo)
     return moved.length > 0
   }
 
   /** Begins the delay of timers that restart anew. */
-  restart(now: number): void {
-    for (const timer of this.#matching((other) => other.onRestart === 'restart')) this.#postpone(timer, now + timer.delayMs)
+  restart(now: number, undo: Undo[]): void {
+    for (const timer of this.#matching((other) => other.onRestart === 'restart')) this.#postpone(timer, now + timer.delayMs, undo)
   }
 
   #matching(matches: (timer: TimerSet) => boolean): TimerSet[] {
@@ -76,9 +76,14 @@ export class MemoryTimers {
     return found
   }
 
-  #postpone(timer: TimerSet, dueAt: number): void {
+  #postpone(timer: TimerSet, dueAt: number, undo: Undo[]): void {
+    const after = { ...timer, dueAt }
     this.#take(timer)
-    this.#put({ ...timer, dueAt })
+    this.#put(after)
+    undo.push(() => {
+      this.#take(after)
+      this.#put(timer)
+    })
   }
 
   #put(timer: TimerSet): void {
