@@ -12,6 +12,7 @@ import { planOf } from './plan.ts'
 import type { Plan } from './plan.ts'
 import { preemption } from './preemption.ts'
 import { activations, memoryPerActor, recovery } from './residents.ts'
+import { simulatedSteps } from './simulation.ts'
 import { tapReader } from './tap.ts'
 
 type Benchmark = readonly [name: string, measure: (plan: Plan) => Finding | readonly Finding[] | Promise<Finding | readonly Finding[]>]
@@ -31,6 +32,7 @@ function benchmarks(isLarge: boolean): readonly Benchmark[] {
     ['urgent behind backlog', urgentBehindBacklog],
     ['preemption', preemption],
     ...[64, 1_024].map((count): Benchmark => [`tap read, ${count} callers`, (plan) => tapReader(plan, count)]),
+    ['simulated', simulatedSteps],
     ['activations', activations],
     ['memory', memoryPerActor],
     ['recovery', (plan) => recovery(plan, isLarge ? 1_000_000 : 100_000)],

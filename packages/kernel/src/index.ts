@@ -6,6 +6,8 @@ import './node-version.ts'
 export { openSystem } from './system/open-system.ts'
 export { defineActor } from './definition/define-actor.ts'
 export { command, query } from './definition/command.ts'
+export { stamped } from './definition/stamped.ts'
+export type { Stamp } from './definition/stamped.ts'
 export { turn } from './definition/turn.ts'
 export { defineEffect } from './definition/define-effect.ts'
 

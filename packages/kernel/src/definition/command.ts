@@ -7,6 +7,7 @@
  */
 import type { z } from 'zod'
 import type { ActorKey } from './key.ts'
+import { isStamped } from './stamped.ts'
 import type { Priority } from '../shard/lanes.ts'
 import type { Preempt } from './turn-context.ts'
 import type { TurnDefinition } from './turn-definition.ts'
@@ -46,6 +47,8 @@ export interface CommandDefinition<Kind extends CommandKind, Given, Input, Reply
   readonly rank: string | undefined
   /** What makes it a turn, if it is one. */
   readonly turn: TurnDefinition | undefined
+  /** Whether the shard adds its time to the input: see `stamped`. */
+  readonly isStamped: boolean
 }
 
 /** `command`: the logic takes it as an event. `query`: only the reply is computed, the logic sees nothing. `turn`: long work, whose course the logic sees. */
@@ -154,6 +157,7 @@ export function command<Given, Input, Reply, Snapshot>(
     preempt: options.preempt ?? 'none',
     rank: options.rank,
     turn: undefined,
+    isStamped: isStamped(options.input),
   })
 }
 
@@ -178,5 +182,6 @@ export function query<Given, Input, Reply, Snapshot>(
     preempt: 'none',
     rank: undefined,
     turn: undefined,
+    isStamped: isStamped(options.input),
   })
 }

@@ -242,6 +242,7 @@ export function fingerprintOf(definition: ActorDefinition): string {
     ...(entry.turn === undefined ? [] : [entry.replyWithinMs, { ...entry.turn, when: entry.turn.when !== undefined, frame: undefined }]),
     ...(entry.preempt === 'none' ? [] : [entry.preempt]),
     ...(entry.rank === undefined ? [] : [entry.rank]),
+    ...(entry.isStamped ? ['stamped'] : []),
   ])
   const { type, storedAs, mailbox, turns, supervision, timers, idleMs, version, persist, journal } = definition
   return JSON.stringify({ type, storedAs, commands, mailbox, turns, supervision, timers, idleMs, version, persist, journal })
@@ -263,6 +264,13 @@ function isName(value: unknown): boolean {
 
 function isDuration(value: unknown, min: number): boolean {
   return typeof value === 'number' && value >= min && value <= DELAY_MAX
+}
+
+/** Whether an object schema names a property that a stamp would overwrite. */
+function hasOwnAt(schema: unknown): boolean {
+  if (typeof schema !== 'object' || schema === null || !('shape' in schema)) return false
+  const { shape } = schema
+  return typeof shape === 'object' && shape !== null && 'at' in shape
 }
 
 function isSchema(value: unknown): boolean {
@@ -308,6 +316,13 @@ function commandsOf(
     check(type, PRIORITIES.includes(definition.priority), `commands.${name}.priority`, `must be one of ${PRIORITIES.join(', ')}`)
     check(type, definition.input === undefined || isSchema(definition.input), `commands.${name}.input`, 'must be a zod schema')
     const { reply, replyWithinMs, output } = definition
+    check(
+      type,
+      !definition.isStamped || !hasOwnAt(definition.input),
+      `commands.${name}.input`,
+      'has an "at" of its own and cannot be stamped',
+    )
+    check(type, definition.turn === undefined || !definition.isStamped, `commands.${name}.input`, 'of a turn cannot be stamped')
     check(type, output === undefined || isSchema(output), `commands.${name}.output`, 'must be a zod schema')
     check(
       type,

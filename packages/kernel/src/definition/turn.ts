@@ -4,6 +4,7 @@
  * The logic does not see the command itself; it gets `<command>.started`, `.parked`, `.resumed`, `.done`, `.cancelled` and
  * `.failed` as the turn goes on. One turn of an actor runs at a time; its other commands are served meanwhile.
  */
+import { isStamped } from './stamped.ts'
 import type { z } from 'zod'
 import { InvalidDefinition } from '../errors.ts'
 import type { CommandBuilder, CommandDefinition, CommandOptions, InputOptions, NoInput, ReplyFunction } from './command.ts'
@@ -120,5 +121,6 @@ function definitionOf<Given, Input, Output, Frame, Snapshot>(
       preemptible: options.preemptible ?? true,
       silentMs: options.silentMs ?? 600_000,
     },
+    isStamped: isStamped(options.input),
   }
 }

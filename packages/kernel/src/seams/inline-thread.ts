@@ -46,12 +46,15 @@ export function startInlineThread(plan: ThreadPlan, seams: InlineSeams): InlineT
     transport: pairs[index]?.[1] ?? fail(),
     gauges: gauges[index] ?? fail(),
   }))
-  const ready = openShards(places, { ...plan, ...seams, report: seams.report ?? (() => undefined) }).then((opened) => {
+  const opening = openShards(places, { ...plan, ...seams, report: seams.report ?? (() => undefined) }).then((opened) => {
     shards = opened
-    if (!isEnded) return
-    for (const shard of shards) shard.kill()
+    if (isEnded) for (const shard of shards) shard.kill()
+  })
+  // One that is ended while it starts may never hear from its store again.
+  const endedEarly = ended.then(() => {
     throw new ShardCrashed('it was ended while it started')
   })
+  const ready = Promise.race([opening, endedEarly])
   ready.catch(() => undefined)
   const stop = (how: ThreadEnd | undefined): void => {
     if (isEnded) return

@@ -8,8 +8,9 @@
  * 2. The receiver takes positions in order and without a gap. It notes the last one in the commit that has the message
  *    handled, or in its inbox; so a message that comes twice is taken once.
  * 3. After that commit it confirms, and the sender deletes the rows with its next commit.
- * 4. Anything on the way may be lost with a thread. When a peer is started, and when it asks, the sender sends again what
- *    was not confirmed; a receiver that sees a gap, or whose commit has failed, asks.
+ * 4. Anything on the way may be lost, mostly with a thread. When a peer is started, when it asks, and when it has confirmed
+ *    nothing for a while, the sender sends again what was not confirmed; a receiver that sees a gap, or whose commit has
+ *    failed, asks.
  *
  * At most `WINDOW` messages to a peer are in memory; the rest wait in the store.
  */
@@ -28,6 +29,8 @@ const RETRY_MS = 1_000
 /** Wishes to send again that come so soon after the last time mean the same loss. */
 const RESEND_MS = 100
 const DELETE_MS = 1_000
+/** What nobody has confirmed for so long is sent again, whatever it was lost with. */
+const PATIENCE_MS = 5_000
 
 /** One peer. */
 class Peer {
@@ -67,6 +70,7 @@ export class Links implements LinksPart {
   readonly #post: (peer: number, text: string) => void
   readonly #peers = new Map<number, Peer>()
   #isDeleting = false
+  #isWatching = false
 
   constructor(core: ShardCore, post: (peer: number, text: string) => void) {
     this.#core = core
@@ -236,8 +240,21 @@ export class Links implements LinksPart {
     return await this.#core.store.outboxTo(peer.index, after, limit)
   }
 
+  /** Looks now and then whether what has left is confirmed, for as long as anything is not. */
+  #watchWindows(): void {
+    if (this.#isWatching) return
+    this.#isWatching = true
+    const waiting = [...this.#peers.values()].filter(({ window }) => window.size > 0).map((peer) => ({ peer, confirmed: peer.confirmed }))
+    this.#core.clock.setTimer(() => {
+      this.#isWatching = false
+      for (const { peer, confirmed } of waiting) if (peer.window.size > 0 && peer.confirmed === confirmed) this.resend(peer.index)
+      if ([...this.#peers.values()].some(({ window }) => window.size > 0)) this.#watchWindows()
+    }, PATIENCE_MS)
+  }
+
   #send(peer: Peer, messages: readonly OutboxMessage[]): void {
     if (messages.length === 0) return
+    this.#watchWindows()
     this.#postAll(
       peer,
       messages.map(({ sequence, message }) => [BetweenShards.message, sequence, message]),

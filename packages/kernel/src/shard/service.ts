@@ -35,6 +35,7 @@ import {
 } from './calls.ts'
 import type { Behalf } from './calls.ts'
 import { waitingOf } from './cell.ts'
+import type { AnyCommand } from '../definition/define-actor.ts'
 import type { Cell, Waiting } from './cell.ts'
 import type { ShardCore } from './core.ts'
 import { bury } from './dead-letters.ts'
@@ -130,9 +131,9 @@ export function serveCommand(core: ShardCore, cell: Cell, hosted: Hosted, waitin
     const stale = staleLeaseOf(core, cell, command.name, waiting.detail?.lease)
     if (stale !== undefined) throw stale
     if (command.kind === 'query') {
-      settleValue(core, cell, waiting, replyOf(cell, waiting, hosted.snapshot))
+      settleValue(core, cell, waiting, replyOf(core, cell, waiting, hosted.snapshot))
     } else {
-      const event = eventOf(command.name, waiting.input)
+      const event = eventOf(core, command, waiting.input)
       const step = transition(core, cell, hosted, event, waiting)
       if (step.wishes.some(({ kind }) => kind === 'postpone')) {
         tapHandled(core, cell, waiting, 'postponed')
@@ -167,7 +168,7 @@ function serveImmediate(core: ShardCore, cell: Cell, hosted: Hosted, waiting: Wa
   const wishes = wishesOf(core, cell, waiting, step)
   // Nobody hears the reply of a tell, unless its key may be asked for again.
   const isHeard = waiting.tag === 'ask' || waiting.idempotency !== undefined || waiting.detail?.caller !== undefined
-  const reply = isHeard ? replyOf(cell, waiting, step.snapshot) : undefined
+  const reply = isHeard ? replyOf(core, cell, waiting, step.snapshot, event) : undefined
   accept(core, cell, hosted, step, event, () => chainThrough(cell, waiting))
   if (wishes.length > 0) performWishes(core, cell, wishes, { cause: undefined, chain: chainThrough(cell, waiting) })
   if (waiting.idempotency !== undefined) {
@@ -227,12 +228,12 @@ export function serveInstant(core: ShardCore, cell: Cell, hosted: Hosted, call: 
   try {
     // Its definition has changed since it was accepted.
     if (command === undefined) throw new UnknownCommand(cell.address, call.command)
-    const event = eventOf(call.command, input)
+    const event = eventOf(core, command, input)
     const step = transition(core, cell, hosted, event, waiting)
     // It has waited already; there is no place to which it could go back.
     if (step.wishes.some(({ kind }) => kind === 'postpone')) throw new CommandRejected(cell.address, call.command, describeState(hosted))
     const wishes = wishesOf(core, cell, waiting, step)
-    const value = replyOf(cell, waiting, step.snapshot)
+    const value = replyOf(core, cell, waiting, step.snapshot, event)
     accept(core, cell, hosted, step, event, () => chainThrough(cell, waiting))
     const isDeferred = command.reply === 'deferred'
     if (isDeferred) {
@@ -323,8 +324,10 @@ export function absorb(core: ShardCore, cell: Cell, step: Step, chain: () => rea
   if (step.actions.length > 0) core.batch.releases.push({ cell, actions: step.actions, chain: chain() })
 }
 
-function eventOf(type: string, input: object | null): EventLike {
-  return { ...input, type }
+function eventOf(core: ShardCore, { name, isStamped }: AnyCommand, input: object | null): EventLike {
+  const event: EventLike & { at?: number } = { ...input, type: name }
+  if (isStamped) event.at = core.clock.wall()
+  return event
 }
 
 function transition(core: ShardCore, cell: Cell, hosted: Hosted, event: EventLike, waiting: Waiting): Step {
@@ -375,18 +378,26 @@ export function checkState(cell: Cell, before: Pick<Step['snapshot'], 'context' 
   }
 }
 
-function replyOf(cell: Cell, waiting: Waiting, snapshot: Step['snapshot']): unknown {
+/** The answer that the state after a step gives; `event` is what has led to it, if anything has. */
+function replyOf(core: ShardCore, cell: Cell, waiting: Waiting, snapshot: Step['snapshot'], event?: EventLike): unknown {
   const reply = waiting.command?.reply
   if (reply === undefined || reply === 'deferred') return undefined
   let value: unknown
   try {
-    value = reply({ context: snapshot.context, value: snapshot.value, snapshot, input: waiting.input ?? {}, key: decodeKey(cell.key) })
+    const input = inputOf(core, waiting, event)
+    value = reply({ context: snapshot.context, value: snapshot.value, snapshot, input, key: decodeKey(cell.key) })
   } catch (error) {
     throw new CommandFailed(cell.address, waiting.command?.name ?? '', messageOf(error), { cause: error })
   }
   const fault = findJsonFault(value)
   if (fault !== undefined) throw notSerializable(cell, 'reply', fault)
   return value
+}
+
+/** What a reply function gets as input: with the time that the logic was told, where the command is stamped. */
+function inputOf(core: ShardCore, { command, input }: Waiting, event: EventLike | undefined): object {
+  if (command?.isStamped !== true) return input ?? {}
+  return { ...input, at: event === undefined ? core.clock.wall() : (event as { readonly at?: number }).at } // Added by `eventOf`.
 }
 
 function notSerializable(cell: Cell, where: string, fault: { readonly path: string; readonly detail: string }): NotSerializable {

@@ -13,20 +13,20 @@ import type { Model } from './model.ts'
 import { fingerprintOf } from './values.ts'
 
 /** How many steps are taken by default: seconds to half a minute, depending on the model. */
-export const LINEARIZABILITY_STEPS_DEFAULT = 5_000_000
+const STEPS_DEFAULT = 5_000_000
 
 /** How much memory the search takes by default, roughly, in bytes. */
-export const LINEARIZABILITY_BYTES_DEFAULT = 100_000_000
+const BYTES_DEFAULT = 100_000_000
 
 /** How far `checkLinearizable` may go. */
 export interface LinearizabilityOptions {
   /**
-   * How often the model may be asked, over all partitions together; `LINEARIZABILITY_STEPS_DEFAULT` by default. All partitions advance in
+   * How often the model may be asked, over all partitions together; 5,000,000 by default. All partitions advance in
    * turns that grow, the small ones first, so that a hard one does not keep a bad one from being found.
    */
   readonly steps?: number
   /**
-   * How much memory it may take to know what was searched, roughly, in bytes and over all partitions; `LINEARIZABILITY_BYTES_DEFAULT` by
+   * How much memory it may take to know what was searched, roughly, in bytes and over all partitions; 100,000,000 by
    * default. With less, more is searched twice.
    */
   readonly bytes?: number
@@ -74,7 +74,7 @@ const SHOWN_MAX = 8
  * for what is no history, or has operations that the model does not know.
  */
 export function checkLinearizable<State>(history: History, model: Model<State>, options: LinearizabilityOptions = {}): Linearizability {
-  const { steps: stepsMax = LINEARIZABILITY_STEPS_DEFAULT, bytes = LINEARIZABILITY_BYTES_DEFAULT } = options
+  const { steps: stepsMax = STEPS_DEFAULT, bytes = BYTES_DEFAULT } = options
   let open = partitionsOf(history, model)
   let steps = 0
   for (let turn = FIRST_TURN_STEPS; open.length > 0 && steps < stepsMax; turn *= 2) {

@@ -103,7 +103,7 @@ export class Agenda {
   /** The owner's lane of this name, which is made if there is none. */
   lane(name: string, touches: string, owner: Owner): Lane {
     const known = this.#lanes.get(name)
-    if (known !== undefined && known.owner === owner) return known
+    if (known?.owner === owner) return known
     // Whoever takes the place of another one is the same to those who choose.
     const lane = new Lane(name, known?.id ?? this.#lanes.size, touches, owner)
     this.#lanes.set(name, lane)

@@ -36,7 +36,8 @@ const START_AT = Date.UTC(2030, 0, 1)
 /** The runs of one scenario. */
 export class Campaign {
   readonly properties: Properties
-  readonly faults: Map<FaultKind, number> = new Map()
+  readonly faults: ReadonlyMap<FaultKind, number>
+  readonly #faults = new Map<FaultKind, number>()
   runs = 0
   steps = 0
   readonly #options: SimulationOptions
@@ -51,6 +52,7 @@ export class Campaign {
 
   constructor(options: SimulationOptions, guards: Guards | undefined) {
     this.#options = options
+    this.faults = this.#faults
     this.#guards = guards
     this.properties = new Properties({ declared: options.properties ?? [] })
     this.#kinds = kindsOf(options.faults ?? 'none')
@@ -162,7 +164,7 @@ export class Campaign {
     this.runs += 1
     this.steps += result.steps
     if (this.#schedules.size < DISTINCT_MAX) this.#schedules.add(result.schedule)
-    for (const { kind } of tape.struck) this.faults.set(kind, (this.faults.get(kind) ?? 0) + 1)
+    for (const { kind } of tape.struck) this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + 1)
     for (const [sort, count] of result.points) this.#pointSums.set(sort, (this.#pointSums.get(sort) ?? 0) + count)
     for (const [lane, count] of result.laneSteps) this.#laneSums.set(lane, (this.#laneSums.get(lane) ?? 0) + count)
   }

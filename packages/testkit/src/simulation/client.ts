@@ -137,7 +137,14 @@ export class SimulatedClient implements Client {
     return { type: definition.type, key, address: world.addressOf(definition, key), ask: methods('ask'), tell: methods('tell'), ...reads }
   }
 
-  async #call(definition: ActorDefinition, key: ActorKey, how: 'ask' | 'tell', name: string, input: unknown, options: CallOptions): Promise<unknown> {
+  async #call(
+    definition: ActorDefinition,
+    key: ActorKey,
+    how: 'ask' | 'tell',
+    name: string,
+    input: unknown,
+    options: CallOptions,
+  ): Promise<unknown> {
     const world = this.#world
     const address = world.addressOf(definition, key)
     await this.yield()

@@ -19,10 +19,10 @@ type Logic = ActorDefinition['logic']
 export function instrumented(definition: ActorDefinition, onlooker: Onlooker): ActorDefinition {
   const { logic, type } = definition
   const told: Logic = Object.assign(Object.create(logic) as Logic, {
-    transition: (...args: Parameters<Logic['transition']>) =>
-      onlooker.transition(`${type} ${String((args[1] as { readonly type?: unknown }).type)}`, () => logic.transition(...args)),
-    getInitialSnapshot: (...args: Parameters<Logic['getInitialSnapshot']>) =>
-      onlooker.transition(`${type} initial state`, () => logic.getInitialSnapshot(...args)),
+    transition: (...args: Parameters<Logic['transition']>): unknown =>
+      onlooker.transition<unknown>(`${type} ${String((args[1] as { readonly type?: unknown }).type)}`, () => logic.transition(...args)),
+    getInitialSnapshot: (...args: Parameters<Logic['getInitialSnapshot']>): unknown =>
+      onlooker.transition<unknown>(`${type} initial state`, () => logic.getInitialSnapshot(...args)),
   })
   const commands = new Map<string, unknown>()
   for (const [name, command] of definition.commands) {
@@ -42,7 +42,6 @@ export function instrumented(definition: ActorDefinition, onlooker: Onlooker): A
   }
   return { ...definition, logic: told, commands: commands as Commands } // The same commands, some functions of which are wrapped.
 }
-
 
 /** A turn's context in which nothing is ever interrupted. */
 function deaf<Context extends { readonly signal: AbortSignal }>(context: Context): Context {

@@ -173,8 +173,13 @@ export class Life implements Owner {
     const connect = (shard: number): readonly [Transport, Transport] => {
       const answers = agenda.lane(`answers of ${shard}`, 'caller', thread)
       const [caller, end] = wireBetween(agenda, answers, thread.lane)
-      if (sent !== undefined) caller.filter = (text) => sent(text, (late, ms) => void agenda.setTimer(thread.lane, () => end.arrive(late), ms))
-      if (heard !== undefined) end.filter = (text) => (heard(text), text)
+      if (sent !== undefined)
+        caller.filter = (text) => sent(text, (late, ms) => void agenda.setTimer(thread.lane, () => end.arrive(late), ms))
+      if (heard !== undefined)
+        end.filter = (text) => {
+          heard(text)
+          return text
+        }
       thread.wires.push({ caller, shard: end, answers })
       return [caller, end]
     }

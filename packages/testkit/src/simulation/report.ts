@@ -24,7 +24,9 @@ export function describeFailure(failure: SimulationFailure): string {
 }
 
 function describeSize({ commands, faults, switches, values }: RunSize): string {
-  return [count(faults, 'fault'), count(commands, 'command'), count(values, 'drawn value'), count(switches, 'context switch', 'es')].join(', ')
+  return [count(faults, 'fault'), count(commands, 'command'), count(values, 'drawn value'), count(switches, 'context switch', 'es')].join(
+    ', ',
+  )
 }
 
 function count(number: number, word: string, plural = 's'): string {

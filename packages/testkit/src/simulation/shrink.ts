@@ -46,7 +46,7 @@ class Shrinking {
   /** Cuts as many entries of a list as can be: halves, then quarters, down to single ones. */
   async cut<T>(list: () => readonly T[], change: (left: readonly T[]) => Partial<TapeText>): Promise<void> {
     for (let size = list().length; size >= 1; size = Math.floor(size / 2)) {
-      for (let start = 0; start < list().length && !this.isSpent; ) {
+      for (let start = 0; start < list().length && !this.isSpent;) {
         const all = list()
         const isCut = await this.attempt(change([...all.slice(0, start), ...all.slice(start + size)]))
         // What was cut has made room: the next ones stand at the same place. Should nothing have gone, go on all the same.
@@ -59,7 +59,7 @@ class Shrinking {
 /** What is left of a failing run, and how many runs that took, of at most `max`. */
 export async function shrink(first: FailedRun, play: Play, max: number): Promise<{ readonly run: FailedRun; readonly runs: number }> {
   const shrinking = new Shrinking(first, play, max)
-  for (let size = Infinity; sizeOf(shrinking.best) < size && !shrinking.isSpent; ) {
+  for (let size = Infinity; sizeOf(shrinking.best) < size && !shrinking.isSpent;) {
     size = sizeOf(shrinking.best)
     await cutFaults(shrinking)
     await cutCommands(shrinking)

@@ -28,8 +28,7 @@ export interface ActorModel<State, Command> {
 }
 
 /** An actor, its model, and how they are compared. */
-export interface ModelOptions<Definition extends ActorDefinition, State>
-  extends Omit<SimulationOptions, 'actors' | 'scenario' | 'check'> {
+export interface ModelOptions<Definition extends ActorDefinition, State> extends Omit<SimulationOptions, 'actors' | 'scenario' | 'check'> {
   readonly actor: Definition
   readonly model: ActorModel<State, CommandOf<Definition>>
   /** Other actors that the actor needs. */
@@ -56,12 +55,16 @@ const COMMANDS = 4
  * key, so that one that arrives twice counts once. Rejects as `simulate` does; what contradicts the model is `ModelContradicted`,
  * with the longest part of the history that fits and the call that does not.
  */
-export async function simulateModel<Definition extends ActorDefinition, State>(options: ModelOptions<Definition, State>): Promise<SimulationReport> {
+export async function simulateModel<Definition extends ActorDefinition, State>(
+  options: ModelOptions<Definition, State>,
+): Promise<SimulationReport> {
   return await simulate(asSimulation(options))
 }
 
 /** The same, with a failing run as part of the answer instead of an error. */
-export async function exploreModel<Definition extends ActorDefinition, State>(options: ModelOptions<Definition, State>): Promise<SimulationReport> {
+export async function exploreModel<Definition extends ActorDefinition, State>(
+  options: ModelOptions<Definition, State>,
+): Promise<SimulationReport> {
   return await explore(asSimulation(options))
 }
 
@@ -71,7 +74,7 @@ function asSimulation<Definition extends ActorDefinition, State>(options: ModelO
   requireCount('clients', clients)
   requireCount('commands', commands)
   // The types of commands are those of the model; from here on they are names and inputs.
-  const arbitrary: Arbitrary<AnyCommand> = commandsOf<ActorDefinition>(actor, generate as GenerateOptions)
+  const arbitrary: Arbitrary<AnyCommand> = commandsOf<ActorDefinition>(actor, generate)
   const reads = [...actor.commands.values()].some(({ kind }) => kind === 'query')
     ? commandsOf<ActorDefinition>(actor, { only: queriesOf(actor) } as GenerateOptions)
     : undefined

@@ -113,8 +113,8 @@ async function firstFailure(
     if (auditEvery === 0 || index % auditEvery !== 0) continue
     try {
       await campaign.audit(run)
-    } catch (difference) {
-      return { run, error: difference instanceof Error ? difference : new Error(String(difference)), index }
+    } catch (error_) {
+      return { run, error: error_ instanceof Error ? error_ : new Error(String(error_)), index }
     }
   }
   return undefined

@@ -47,7 +47,7 @@ export class TimerQueue {
   }
 
   #rise(from: number): void {
-    for (let at = from; at > 0; ) {
+    for (let at = from; at > 0;) {
       const above = (at - 1) >> 1
       if (!this.#swapIfBefore(at, above)) return
       at = above
@@ -55,7 +55,7 @@ export class TimerQueue {
   }
 
   #sink(from: number): void {
-    for (let at = from; ; ) {
+    for (let at = from; ;) {
       let least = at * 2 + 1
       if (least >= this.#heap.length) return
       if (least + 1 < this.#heap.length && this.#isBefore(least + 1, least)) least += 1

@@ -2,7 +2,10 @@
 import type { Answer, Batch, CommitReport, ShardStore } from '@bailiwick/store'
 
 /** A shard's store, with `commit` in other hands: `through` does the real thing. */
-export function watchedStore(store: ShardStore, commit: (batch: Batch, through: () => Answer<CommitReport>) => Answer<CommitReport>): ShardStore {
+export function watchedStore(
+  store: ShardStore,
+  commit: (batch: Batch, through: () => Answer<CommitReport>) => Answer<CommitReport>,
+): ShardStore {
   return {
     epoch: store.epoch,
     recover: (now) => store.recover(now),

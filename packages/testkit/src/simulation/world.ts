@@ -129,7 +129,7 @@ export class World implements Director, Onlooker, Owner {
   }
 
   /** A new client. Names are for reports; by default they are numbered. */
-  client(name: string = `client ${this.#clients.length + 1}`): Client {
+  client(name = `client ${this.#clients.length + 1}`): Client {
     const lane = this.agenda.lane(name, 'clients', this)
     const client = new SimulatedClient(this, name, lane, () => (this.#processes += 1) - 1)
     this.#clients.push(client)

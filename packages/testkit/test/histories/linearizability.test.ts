@@ -21,6 +21,7 @@ const history = (...lines: readonly Line[]): History =>
   }))
 
 const verdictOf = (lines: readonly Line[], model = casRegister()): string => checkLinearizable(history(...lines), model).verdict
+const verdictOfTexts = (lines: readonly Line[]): string => checkLinearizable(history(...lines), keyValueAppend()).verdict
 
 describe('a register', () => {
   test('without any call is linearizable', () => {
@@ -189,6 +190,30 @@ describe('keys', () => {
     expect(checkLinearizable(history(...counted), model)).toEqual({ verdict: 'yes' })
     const { partitionOf: _, ...each } = model
     expect(checkLinearizable(history(...counted), each)).toMatchObject({ verdict: 'no', partition: 'b' })
+  })
+})
+
+describe('texts', () => {
+  const calls = (...texts: readonly (readonly [process: number, f: string, text: string])[]): readonly Line[] =>
+    texts.map(([process, f, text]) => [process, 'invoke', f, f === 'get' ? null : text])
+  const ends = (...texts: readonly (readonly [process: number, f: string, text: string])[]): readonly Line[] =>
+    texts.map(([process, f, text]) => [process, 'ok', f, text])
+
+  test('that were replaced before the first read ended may have been seen by one that ended later', () => {
+    const appends = [
+      [1, 'append', 'a'],
+      [2, 'append', 'b'],
+      [3, 'append', 'c'],
+    ] as const
+    const put = [4, 'put', 'p'] as const
+    const early = [5, 'get', 'p'] as const
+    const late = [6, 'get', 'bac'] as const
+    const all = [...appends, put, early, late]
+    expect(verdictOfTexts([...calls(...all), ...ends(early, late, put, ...appends)])).toBe('yes')
+    // The same if nobody knows how the appends ended.
+    expect(verdictOfTexts([...calls(...all), ...ends(early, late, put)])).toBe('yes')
+    // But not if it had begun only then.
+    expect(verdictOfTexts([...calls(...appends, put, early), ...ends(early), ...calls(late), ...ends(late, put, ...appends)])).toBe('no')
   })
 })
 

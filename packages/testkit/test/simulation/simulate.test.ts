@@ -37,7 +37,7 @@ describe('simulate', () => {
   })
 
   test('what fails is an error that says the seed, the sizes, the schedule and the history', async () => {
-    const error = await simulate(lostUpdate).catch((reason: unknown) => reason)
+    const error = await simulate(lostUpdate).catch((error_: unknown) => error_)
     expect(error).toBeInstanceOf(SimulationFailed)
     expect(String(error)).toMatch(/Run \d+ of seed 1 \([a-z0-9 ]+\) failed/)
     expect(String(error)).toContain("replay: '")

@@ -15,7 +15,7 @@ export class ExhaustiveStrategy implements Strategy {
   readonly name: string
   readonly #max: number
   #bound = 0
-  #path: Taken[] = []
+  readonly #path: Taken[] = []
   #depth = 0
 
   constructor(delays: number) {
@@ -38,19 +38,16 @@ export class ExhaustiveStrategy implements Strategy {
   }
 
   end(): boolean {
-    for (;;) {
-      let spent = 0
-      for (const { choice } of this.#path) spent += choice
-      for (let last = this.#path.pop(); last !== undefined; last = this.#path.pop()) {
-        spent -= last.choice
-        if (last.choice + 1 >= last.options || spent + last.choice + 1 > this.#bound) continue
-        this.#path.push({ options: last.options, choice: last.choice + 1 })
-        return true
-      }
-      if (this.#bound === this.#max) return false
-      // Nothing with so many delays is left. What has fewer comes again on the way to what has one more.
-      this.#bound += 1
+    let spent = 0
+    for (const { choice } of this.#path) spent += choice
+    for (let last = this.#path.pop(); last !== undefined; last = this.#path.pop()) {
+      spent -= last.choice
+      if (last.choice + 1 >= last.options || spent + last.choice + 1 > this.#bound) continue
+      this.#path.push({ options: last.options, choice: last.choice + 1 })
       return true
     }
+    // Nothing with so many delays is left. What has fewer comes again on the way to what has one more.
+    this.#bound += 1
+    return this.#bound <= this.#max
   }
 }
