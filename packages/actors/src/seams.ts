@@ -14,7 +14,6 @@ export interface Surroundings {
 
 /** The real clock and the real chance. */
 export const realSurroundings: Surroundings = {
-  // oxlint-disable-next-line eslint/no-restricted-globals, eslint/no-restricted-properties -- here, and nowhere else.
   now: () => Date.now(),
   randomBytes: (count) => randomFillSync(new Uint8Array(count)),
 }

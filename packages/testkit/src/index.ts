@@ -12,10 +12,10 @@ export { explore, simulate, SimulationFailed } from './simulation/simulate.ts'
 export type { SimulationReport } from './simulation/simulate.ts'
 export { exploreModel, simulateModel } from './simulation/simulate-model.ts'
 export type { ActorModel, ModelOptions } from './simulation/simulate-model.ts'
-export type { RunSize, SimulationFailure } from './simulation/failure.ts'
+export type { RunSize, SimulationFailure, Strike } from './simulation/failure.ts'
 export type { SimulationOptions } from './simulation/options.ts'
 export type { Client } from './simulation/client.ts'
-export type { World } from './simulation/world.ts'
+export type { Check, Scenario, World } from './simulation/world.ts'
 export type { StrategyName } from './simulation/strategies/portfolio.ts'
 export { CRASHES, FAULT_KINDS } from './simulation/faults.ts'
 export type { FaultChoice, FaultKind } from './simulation/faults.ts'
@@ -26,6 +26,7 @@ export {
   NotDeterministic,
   ProcessKilled,
   ReplyLost,
+  ScenarioLeft,
   SimulationStuck,
   StrayCall,
 } from './simulation/errors.ts'

@@ -16,6 +16,8 @@ export interface HistoryEvent {
   /** When it happened, in milliseconds; 0 where a history has no times. */
   readonly time: number
   readonly process: number
+  /** Name of the client, for people. */
+  readonly by?: string
   readonly type: HistoryEventType
   /** What was asked for: the name of a command, or of an operation of a model. */
   readonly f: string

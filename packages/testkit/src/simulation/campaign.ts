@@ -108,8 +108,9 @@ export class Campaign {
     const first = await this.play(text, true)
     const second = await this.play(text, true)
     const from = first.world.differsFrom(second.world)
-    if (first.result.hash !== second.result.hash) throw new NotDeterministic(from ?? 'in what is not traced')
-    if (first.result.schedule !== run.result.schedule) throw new NotDeterministic('replayed from its tape, it chose otherwise')
+    if (first.result.hash !== second.result.hash) throw new NotDeterministic(from ?? 'they differ in what is not traced')
+    if (first.result.schedule !== run.result.schedule)
+      throw new NotDeterministic(run.world.differsFrom(first.world) ?? 'somebody else went on')
   }
 
   async #run(tape: Tape, strategy: Strategy, properties: Properties, isWhole = false): Promise<Run> {

@@ -6,14 +6,14 @@ import { outcomeOf } from '@bailiwick/kernel'
 import type { ActorDefinition, ActorKey, RefOf, System } from '@bailiwick/kernel'
 import type { HistoryEvent } from '../histories/history.ts'
 import type { Agenda, Lane } from './agenda.ts'
-import { ReplyLost } from './errors.ts'
+import { ReplyLost, requireMs } from './errors.ts'
 
 /** What a client can do. */
 export interface Client {
   readonly name: string
   /**
-   * The handle of an actor, for this client's calls. `ask`, `tell`, `snapshot`, `timers`, `turns`, `lateResults` and `cancelTurn`
-   * are those of a ref; calls of `ask` and `tell` stand in the history. A call rejects as it does in a program, and with
+   * The handle of an actor, for this client's calls: that of a program. Calls of `ask` and `tell` stand in the history; what
+   * `lease` and `changes` give works for as long as its process lives. A call rejects as it does in a program, and with
    * `ProcessKilled` or `ReplyLost` where a fault has left it unknown whether it took effect.
    */
   actor<Definition extends ActorDefinition>(definition: Definition, key: ActorKey): RefOf<Definition>
@@ -62,8 +62,9 @@ export class SimulatedClient implements Client {
   readonly #lane: Lane
   readonly #refs = new Map<ActorDefinition, Map<string, object>>()
   /** What it waits for, in words. */
-  doing: string | undefined
-  #process: number
+  readonly #doing = new Map<object, string>()
+  /** Numbers of processes that have no call under way. */
+  readonly #free: number[] = []
   readonly #processes: () => number
 
   constructor(world: ClientWorld, name: string, lane: Lane, processes: () => number) {
@@ -71,7 +72,12 @@ export class SimulatedClient implements Client {
     this.name = name
     this.#lane = lane
     this.#processes = processes
-    this.#process = processes()
+    this.#free.push(processes())
+  }
+
+  /** What it waits for, in words: one entry for each call or sleep. */
+  get doing(): readonly string[] {
+    return [...this.#doing.values()]
   }
 
   actor<Definition extends ActorDefinition>(definition: Definition, key: ActorKey): RefOf<Definition> {
@@ -101,9 +107,8 @@ export class SimulatedClient implements Client {
   }
 
   async sleep(ms: number): Promise<void> {
-    this.doing = `${this.name} sleeps`
-    await new Promise<void>((resolve) => void this.#world.agenda.setTimer(this.#lane, resolve, ms))
-    this.doing = undefined
+    requireMs('sleep', ms)
+    await this.#during('sleeps', () => new Promise<void>((resolve) => void this.#world.agenda.setTimer(this.#lane, resolve, ms)))
   }
 
   async yield(): Promise<void> {
@@ -111,8 +116,21 @@ export class SimulatedClient implements Client {
   }
 
   async attempt<T>(work: (system: System) => Promise<T>): Promise<T> {
-    await this.yield()
-    return await this.#world.whileAlive(() => work(this.#world.system))
+    return await this.#during('waits for what it attempts', async () => {
+      await this.yield()
+      return await this.#world.whileAlive(() => work(this.#world.system))
+    })
+  }
+
+  /** Notes what it waits for, until that is over. */
+  async #during<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const entry = {}
+    this.#doing.set(entry, `${this.name} ${what}`)
+    try {
+      return await work()
+    } finally {
+      this.#doing.delete(entry)
+    }
   }
 
   #refOf(definition: ActorDefinition, key: ActorKey): object {
@@ -121,7 +139,13 @@ export class SimulatedClient implements Client {
       const made: Record<string, unknown> = {}
       for (const { name, kind } of definition.commands.values()) {
         if (how === 'tell' && kind === 'query') continue
-        made[name] = (input?: unknown, options?: CallOptions) => this.#call(definition, key, how, name, input, options)
+        made[name] = (input?: unknown, options?: CallOptions) => {
+          const what = `waits for ${how} ${world.addressOf(definition, key)} ${name}`
+          const called = this.#during(what, () => this.#call(definition, key, how, name, input, options))
+          // One that nobody awaits is found when the scenario ends; it must not end the test's process before.
+          called.catch(() => undefined)
+          return called
+        }
       }
       return made
     }
@@ -134,7 +158,30 @@ export class SimulatedClient implements Client {
           return await method.apply(ref, args)
         })
     }
-    return { type: definition.type, key, address: world.addressOf(definition, key), ask: methods('ask'), tell: methods('tell'), ...reads }
+    return {
+      type: definition.type,
+      key,
+      address: world.addressOf(definition, key),
+      ask: methods('ask'),
+      tell: methods('tell'),
+      ...reads,
+      lease: (name: string) => this.#gated(() => world.system.actor(definition, key).lease(name)),
+      changes: () => world.system.actor(definition, key).changes(),
+    }
+  }
+
+  /** An object of the system whose methods are steps of this client, and so are those of what they give. */
+  #gated<T extends object>(target: () => T): T {
+    const gated = (value: unknown): unknown => (hasMethods(value) ? this.#gated(() => value) : value)
+    return new Proxy({} as T, {
+      get: (_none, name) => {
+        if (name === 'then') return undefined
+        const current = target()
+        const member: unknown = Reflect.get(current, name)
+        if (typeof member !== 'function') return member
+        return (...args: unknown[]) => this.attempt(async () => gated(await Reflect.apply(member, current, args)))
+      },
+    })
   }
 
   async #call(
@@ -148,9 +195,9 @@ export class SimulatedClient implements Client {
     const world = this.#world
     const address = world.addressOf(definition, key)
     await this.yield()
-    this.doing = `${this.name} waits for ${how} ${address} ${name}`
-    const process = this.#process
-    world.record({ process, type: 'invoke', f: name, key: address, value: input ?? {} })
+    const process = this.#free.pop() ?? this.#processes()
+    const about = { process, by: this.name, f: name, key: address }
+    world.record({ ...about, type: 'invoke', value: input ?? {} })
     try {
       const value = await world.throughNetwork(this.#lane, () => {
         const ref = world.refOf(definition, key)
@@ -159,19 +206,22 @@ export class SimulatedClient implements Client {
         if (method === undefined) throw new TypeError(`${address} has no ${name}`)
         return options === undefined ? method(input) : method(input, options)
       })
-      world.record({ process, type: 'ok', f: name, key: address, value })
+      world.record({ ...about, type: 'ok', value })
+      this.#free.push(process)
       return value
     } catch (error) {
       const isDeferred = definition.commands.get(name)?.reply === 'deferred'
-      const type = hadNoEffect(error, isDeferred) ? 'fail' : 'info'
-      world.record({ process, type, f: name, key: address, value: described(error) })
-      // Its call may still take effect: from here on it is somebody else.
-      if (type === 'info') this.#process = this.#processes()
+      const isOver = hadNoEffect(error, isDeferred)
+      world.record({ ...about, type: isOver ? 'fail' : 'info', value: described(error) })
+      // Where nobody knows, the call may still take effect: from here on the client is somebody else.
+      if (isOver) this.#free.push(process)
       throw error
-    } finally {
-      this.doing = undefined
     }
   }
+}
+
+function hasMethods(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype
 }
 
 /** Whether a command that ended with this error has certainly not changed its actor. */

@@ -25,12 +25,29 @@ export class InvalidSimulation extends Error {
 /** The run did not end: nothing can happen any more, or more has happened than the limits allow. */
 export class SimulationStuck extends Error {
   readonly code = 'SIMULATION_STUCK'
-  /** What had not ended, in words: one entry for each client that waits. */
+  /** What had not ended, in words: one entry for each call or sleep of a client. */
   readonly waiting: readonly string[]
 
-  constructor(why: string, waiting: readonly string[]) {
-    super(`The run did not end: ${why}.${waiting.length === 0 ? '' : ` Waiting: ${waiting.join('; ')}.`}`)
+  constructor(who: string, why: string, waiting: readonly string[], isKeptDown = false) {
+    const hint =
+      waiting.length > 0
+        ? ` Waiting: ${waiting.join('; ')}.`
+        : ' No client waits for anything: it awaits something that is not simulated, such as a promise that nobody settles, real I/O or a real timer.'
+    const down = isKeptDown ? ' The process is down since world.crash(); world.restart() starts it.' : ''
+    super(`${who} did not end: ${why}.${hint}${down}`)
     this.name = 'SimulationStuck'
+    this.waiting = waiting
+  }
+}
+
+/** The scenario ended while calls of its clients were under way, so nothing of what they do was searched. */
+export class ScenarioLeft extends Error {
+  readonly code = 'SCENARIO_LEFT'
+  readonly waiting: readonly string[]
+
+  constructor(waiting: readonly string[]) {
+    super(`The scenario ended although ${waiting.join('; ')}. Is an await missing?`)
+    this.name = 'ScenarioLeft'
     this.waiting = waiting
   }
 }
@@ -40,7 +57,10 @@ export class NotDeterministic extends Error {
   readonly code = 'NOT_DETERMINISTIC'
 
   constructor(difference: string) {
-    super(`The same seed gave two different runs: ${difference}.`)
+    super(
+      `The same schedule gave two different runs: ${difference}. Look for variables of modules that outlive a run, for the real ` +
+        'clock, for chance, and for I/O.',
+    )
     this.name = 'NotDeterministic'
   }
 }
@@ -83,4 +103,9 @@ export class ModelContradicted extends Error {
     super(message)
     this.name = 'ModelContradicted'
   }
+}
+
+/** Checks a length of time. Throws `InvalidSimulation`. */
+export function requireMs(field: string, ms: number): void {
+  if (!(ms >= 0)) throw new InvalidSimulation(field, `must be a number of milliseconds from 0, not ${String(ms)}`)
 }

@@ -2,11 +2,24 @@
 import type { History } from '../histories/history.ts'
 import type { FaultKind } from './faults.ts'
 
+/** A fault that has struck. */
+export interface Strike {
+  readonly kind: FaultKind
+  /** Whom: a shard, the process, or the point at which it struck. */
+  readonly whom: string
+  /** Virtual milliseconds since the beginning. */
+  readonly time: number
+  /** How many lines the history had. */
+  readonly at: number
+}
+
 /** How large a run is. */
 export interface RunSize {
   readonly faults: number
-  /** Parts of the scenario that can be left out. */
-  readonly commands: number
+  /** Calls of clients. */
+  readonly calls: number
+  /** Parts of the scenario, as named by `keeps`, that are still in it. */
+  readonly parts: number
   /** Drawn numbers that are not 0. */
   readonly values: number
   /** How often somebody else than the plainest candidate went on. */
@@ -26,8 +39,12 @@ export interface SimulationFailure {
   readonly firstSchedule: string
   readonly before: RunSize
   readonly after: RunSize
+  /** Whether the run fails again when it is played again. If not, it depends on something that is not simulated. */
+  readonly isReproducible: boolean
   /** Which faults strike in the smallest run, in their order. */
   readonly faults: readonly FaultKind[]
+  /** … and whom, and when. */
+  readonly strikes: readonly Strike[]
   /** What clients called and heard in the smallest run. */
   readonly history: History
 }

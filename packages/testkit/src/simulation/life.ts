@@ -50,7 +50,7 @@ export class LifeThread implements Owner {
   /** It was given up while it stood still: it still runs, but nobody hears of it. */
   isLeftBehind = false
   /** What its wall clock is ahead by, in milliseconds. */
-  skewMs = 0
+  readonly skew: { ms: number } = { ms: 0 }
   readonly serves: readonly number[]
   readonly lane: Lane
   inner: InlineThread | undefined
@@ -130,7 +130,7 @@ export class Life implements Owner {
   #clock(lane: Lane, thread?: LifeThread): Clock {
     const { agenda, skew, startAt } = this.#parts
     return {
-      wall: () => startAt + agenda.now + skew.ms + (thread?.skewMs ?? 0),
+      wall: () => startAt + agenda.now + skew.ms + (thread?.skew.ms ?? 0),
       elapsed: () => agenda.now,
       setTimer: (callback, delayMs) => agenda.setTimer(lane, callback, delayMs),
     }

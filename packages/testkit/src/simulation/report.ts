@@ -1,45 +1,72 @@
 /** A failing run in words. */
 import type { HistoryEvent } from '../histories/history.ts'
-import type { RunSize, SimulationFailure } from './failure.ts'
+import type { RunSize, SimulationFailure, Strike } from './failure.ts'
 
 const EVENTS_MAX = 60
 const VALUE_MAX = 120
 
 /** What failed, how large the run is, how to see it again, and what clients called and heard. */
 export function describeFailure(failure: SimulationFailure): string {
-  const { after, before, error, faults, history, run, schedule, seed, strategy } = failure
-  const isSmaller = describeSize(after) !== describeSize(before)
+  const { after, before, error, firstSchedule, history, isReproducible, run, schedule, seed, strategy, strikes } = failure
+  const [found, left] = [describeSize(before), describeSize(after)]
   return [
     `Run ${run} of seed ${seed} (${strategy}) failed: ${error.name}: ${error.message}`,
     '',
-    `  found with   ${describeSize(before)}`,
-    isSmaller ? `  shrunk to    ${describeSize(after)}` : undefined,
-    faults.length === 0 ? undefined : `  faults       ${faults.join(', ')}`,
-    `  see it again simulate({ …, replay: '${schedule}' })`,
+    `  found with    ${found}`,
+    found === left ? undefined : `  shrunk to     ${left}`,
+    ...(isReproducible
+      ? [`  see it again  simulate({ …, replay: '${schedule}' })`]
+      : [
+          '  Played again from its schedule, this run does not fail in the same way: something depends on what is left over from',
+          '  earlier runs, or on what is not simulated (a variable of a module, the real clock, chance, I/O).',
+          `  its schedule  ${firstSchedule}`,
+        ]),
     '',
-    ...describeHistory(history),
+    ...describeHistory(history, strikes),
   ]
     .filter((line) => line !== undefined)
     .join('\n')
 }
 
-function describeSize({ commands, faults, switches, values }: RunSize): string {
-  return [count(faults, 'fault'), count(commands, 'command'), count(values, 'drawn value'), count(switches, 'context switch', 'es')].join(
-    ', ',
-  )
+function describeSize({ calls, faults, parts, switches, values }: RunSize): string {
+  const counts = [
+    count(calls, 'call'),
+    count(faults, 'fault'),
+    count(parts, 'part'),
+    count(values, 'drawn value'),
+    count(switches, 'context switch', 'es'),
+  ]
+  return counts.filter((text) => !text.startsWith('0 ')).join(', ') || 'nothing that could be left out'
 }
 
 function count(number: number, word: string, plural = 's'): string {
   return `${number} ${word}${number === 1 ? '' : plural}`
 }
 
-function describeHistory(history: readonly HistoryEvent[]): readonly string[] {
-  const lines = history.slice(-EVENTS_MAX).map(({ time, process, type, f, key, value }) => {
-    return `  ${String(time).padStart(7)} ms  ${String(process).padStart(3)}  ${type.padEnd(6)}  ${key ?? ''} ${f} ${describeValue(value)}`.trimEnd()
+function describeHistory(history: readonly HistoryEvent[], strikes: readonly Strike[]): readonly string[] {
+  if (history.length === 0)
+    return ['  No client has called anything. Calls of a client of the world are steps and stand here; those of world.system are not.']
+  const from = Math.max(0, history.length - EVENTS_MAX)
+  const width = Math.max(...history.map(({ by, process }) => (by ?? String(process)).length))
+  const struck = (at: number): readonly string[] =>
+    strikes
+      .filter((strike) => strike.at === at)
+      .map(({ kind, time, whom }) => `  ${timeOf(time)}  ${' '.repeat(width)}  fault   ${kind}: ${whom}`)
+  const lines = history.slice(from).flatMap((event) => {
+    const { by, f, index, key, process, time, type, value } = event
+    const who = (by ?? String(process)).padEnd(width)
+    return [...struck(index), `  ${timeOf(time)}  ${who}  ${type.padEnd(6)}  ${key ?? ''} ${f} ${describeValue(value)}`.trimEnd()]
   })
-  if (lines.length === 0) return []
-  const left = history.length - lines.length
-  return ['  What clients called and heard:', ...(left > 0 ? [`  … ${left} before`] : []), ...lines]
+  return [
+    '  What clients called and heard:',
+    ...(from > 0 ? [`  … ${from} lines before`] : []),
+    ...lines,
+    ...strikes.filter(({ at }) => at >= history.length).flatMap(({ at }) => struck(at).slice(0, 1)),
+  ]
+}
+
+function timeOf(time: number): string {
+  return `${String(time).padStart(7)} ms`
 }
 
 function describeValue(value: unknown): string {

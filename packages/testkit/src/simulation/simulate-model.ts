@@ -71,6 +71,9 @@ export async function exploreModel<Definition extends ActorDefinition, State>(
 function asSimulation<Definition extends ActorDefinition, State>(options: ModelOptions<Definition, State>): SimulationOptions {
   const { actor, model, others = [], keys = ['subject'], clients = CLIENTS, commands = COMMANDS, generate = {}, ...rest } = options
   if (keys.length === 0) throw new InvalidSimulation('keys', 'must name at least one actor')
+  const given: unknown = model
+  if (typeof given !== 'object' || given === null || !('initial' in given) || !('reduce' in given) || typeof given.reduce !== 'function')
+    throw new InvalidSimulation('model', 'must have an initial state and a function that reduces')
   requireCount('clients', clients)
   requireCount('commands', commands)
   // The types of commands are those of the model; from here on they are names and inputs.
@@ -129,6 +132,8 @@ function specificationOf<State, Command>({ initial, reduce }: ActorModel<State, 
     initial,
     step: (state, { f, input, outcome, output }) => {
       const reduced = reduce(state, { command: f, input } as Command) // As it was generated, from the schemas that the type is made of.
+      if (typeof reduced !== 'object' || reduced === null || !('rejected' in reduced || 'state' in reduced))
+        throw new InvalidSimulation('model', `has answered ${String(reduced)} to ${f}: it must answer { state } or { rejected: true }`)
       if ('rejected' in reduced) return outcome !== 'ok' || output === REJECTED ? state : undefined
       if (outcome !== 'ok') return reduced.state
       return output !== REJECTED && sameValue(reduced.reply, output) ? reduced.state : undefined

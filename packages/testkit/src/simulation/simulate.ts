@@ -1,9 +1,10 @@
 /**
  * `simulate` and `explore`: run a scenario over many schedules; when one fails, make it smaller and say how to see it again.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Campaign } from './campaign.ts'
 import type { Run } from './campaign.ts'
-import { StrayCall } from './errors.ts'
+import { InvalidSimulation, NotDeterministic, StrayCall } from './errors.ts'
 import type { RunSize, SimulationFailure } from './failure.ts'
 import { FAULT_KINDS } from './faults.ts'
 import type { FaultKind } from './faults.ts'
@@ -15,6 +16,8 @@ import { PropertyUnmet } from './properties.ts'
 import type { PropertyEntry } from './properties.ts'
 import { describeFailure } from './report.ts'
 import { shrink } from './shrink.ts'
+import { adviceOn } from './stray-advice.ts'
+import type { Stray } from './stray.ts'
 import type { FailedRun } from './shrink.ts'
 import { decodeTape, encodeTape } from './tape.ts'
 import type { TapeText } from './tape.ts'
@@ -36,20 +39,23 @@ export interface SimulationReport {
 /** A simulation has found a run that fails. Its message says what failed, how large the run is, and how to see it again. */
 export class SimulationFailed extends Error {
   readonly code = 'SIMULATION_FAILED'
-  readonly report: SimulationReport
-  readonly failure: SimulationFailure
+  declare readonly report: SimulationReport
+  declare readonly failure: SimulationFailure
 
   constructor(report: SimulationReport, failure: SimulationFailure) {
     super(describeFailure(failure), { cause: failure.error })
     this.name = 'SimulationFailed'
-    this.report = report
-    this.failure = failure
+    // The message says it all: whoever prints the error need not print these as well.
+    Object.defineProperties(this, { report: { value: report }, failure: { value: failure } })
   }
 }
 
 const SCHEDULES = 1_000
 const SHRINK_RUNS = 2_000
 const AUDIT_EVERY = 1_000
+
+/** Whether whoever asks is part of a simulation already. */
+const isSearching = new AsyncLocalStorage<boolean>()
 
 /** Runs of a process come one after the other: they share what a process has only once, such as its clock. */
 let turn: Promise<unknown> = Promise.resolve()
@@ -61,6 +67,7 @@ let turn: Promise<unknown> = Promise.resolve()
 export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
   const report = await explore(options)
   if (report.failure !== undefined) throw new SimulationFailed(report, report.failure)
+  if (report.steps === 0) throw new InvalidSimulation('scenario', 'has done nothing that is simulated: no run has made a step')
   const unmet = report.properties.filter(({ kind, held }) => (kind === 'sometimes' || kind === 'reachable') && held === 0)
   if (unmet.length > 0 && options.replay === undefined) throw new PropertyUnmet(unmet)
   return report
@@ -69,15 +76,20 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 /** The same, with a failing run as part of the answer instead of an error. */
 export async function explore(options: SimulationOptions): Promise<SimulationReport> {
   checkSimulation(options)
+  if (isSearching.getStore() === true) throw new InvalidSimulation('scenario', 'must not simulate')
   const replay = options.replay === undefined ? undefined : decodeTape(options.replay)
-  const mine = turn.then(() => search(options, replay))
+  const mine = turn.then(() => isSearching.run(true, () => search(options, replay)))
   turn = mine.catch(() => undefined)
   return await mine
 }
 
 async function search(options: SimulationOptions, replay: TapeText | undefined): Promise<SimulationReport> {
   let campaign: Campaign | undefined
-  const stray = ({ message }: { readonly message: string }): void => campaign?.stray(new StrayCall(message))
+  const stray = ({ api, message, where }: Stray): void => {
+    campaign?.stray(new StrayCall(`${message}: ${adviceOn(api, !where.startsWith('code outside'))}.`))
+  }
+  // Their first use is I/O of its own, and no business of whoever happens to be first.
+  void [process.stdout, process.stderr]
   const guards = options.strict === false ? undefined : installGuards(stray)
   try {
     campaign = new Campaign(options, guards)
@@ -108,7 +120,9 @@ async function firstFailure(
     const watch = index === 0 ? watchAsync() : undefined
     const run = await campaign.next()
     watch?.stop()
-    const { error } = run.result
+    const { error, isUnopened } = run.result
+    // No schedule is to blame for it.
+    if (error !== undefined && isUnopened) throw error
     if (error !== undefined) return { run, error, index }
     if (auditEvery === 0 || index % auditEvery !== 0) continue
     try {
@@ -121,66 +135,56 @@ async function firstFailure(
 }
 
 async function explained(options: SimulationOptions, campaign: Campaign, { run, error, index }: Failed): Promise<SimulationFailure> {
-  const first = failedRunOf(run)
-  const isSame = (other: Error | undefined): boolean => other !== undefined && nameOf(other) === nameOf(error)
-  let last = { world: run.world, error }
+  let last = { run, error }
   const play = async (text: TapeText): Promise<FailedRun | undefined> => {
     const again = await campaign.play(text)
     const found = again.result.error
-    if (found === undefined || !isSame(found)) return undefined
-    last = { world: again.world, error: found }
+    if (found === undefined || nameOf(found) !== nameOf(error)) return undefined
+    last = { run: again, error: found }
     return failedRunOf(again)
   }
+  const first = failedRunOf(run)
+  const isReproducible = !(error instanceof NotDeterministic) && (await play(first.text)) !== undefined
   // What differs from run to run cannot be made smaller by running it.
-  const max = error.name === 'NotDeterministic' ? 0 : (options.shrinkRuns ?? SHRINK_RUNS)
-  const { run: smallest } = await shrink(first, play, max)
-  return {
-    error: last.error,
-    seed: options.seed ?? 1,
+  const { run: smallest } = await shrink(first, play, isReproducible ? (options.shrinkRuns ?? SHRINK_RUNS) : 0)
+  return failureOf(options, last.error, last.run, {
     run: index,
     strategy: run.strategy,
     schedule: encodeTape(smallest.text),
     firstSchedule: encodeTape(first.text),
-    before: sizeOf(first),
-    after: sizeOf(smallest),
-    faults: smallest.text.faults.map(({ kind }) => kind),
-    history: last.world.history,
-  }
+    before: sizeOf(first, run),
+    isReproducible,
+  })
 }
 
 async function replayed(options: SimulationOptions, campaign: Campaign, text: TapeText): Promise<SimulationReport> {
   const run = await campaign.play(text)
-  const { error } = run.result
+  const { error, isUnopened } = run.result
   if (error === undefined) return reportOf(campaign, undefined, run)
+  if (isUnopened) throw error
   const failed = failedRunOf(run)
   const schedule = encodeTape(failed.text)
-  const size = sizeOf(failed)
-  return reportOf(
-    campaign,
-    {
-      error,
-      seed: options.seed ?? 1,
-      run: 0,
-      strategy: run.strategy,
-      schedule,
-      firstSchedule: schedule,
-      before: size,
-      after: size,
-      faults: failed.text.faults.map(({ kind }) => kind),
-      history: run.world.history,
-    },
-    run,
-  )
+  const found = { run: 0, strategy: run.strategy, schedule, firstSchedule: schedule, before: sizeOf(failed, run), isReproducible: true }
+  return reportOf(campaign, failureOf(options, error, run, found), run)
+}
+
+type Found = Pick<SimulationFailure, 'run' | 'strategy' | 'schedule' | 'firstSchedule' | 'before' | 'isReproducible'>
+
+function failureOf(options: SimulationOptions, error: Error, run: Run, found: Found): SimulationFailure {
+  const { history, strikes } = run.world
+  const seed = options.seed ?? 1
+  return { ...found, error, seed, after: sizeOf(failedRunOf(run), run), faults: strikes.map(({ kind }) => kind), strikes, history }
 }
 
 function failedRunOf({ tape }: Run): FailedRun {
   return { text: tape.text(), values: tape.values(), commands: [...tape.commands] }
 }
 
-function sizeOf({ text, values, commands }: FailedRun): RunSize {
+function sizeOf({ text, values, commands }: FailedRun, { world }: Run): RunSize {
   return {
     faults: text.faults.length,
-    commands: commands.length - text.removed.length,
+    calls: world.history.filter(({ type }) => type === 'invoke').length,
+    parts: commands.length - text.removed.length,
     values: Object.values(values)
       .flat()
       .filter((value) => value !== 0).length,

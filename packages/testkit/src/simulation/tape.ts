@@ -124,6 +124,7 @@ export function encodeTape(tape: TapeText): string {
 
 /** Reads such a word. Throws `InvalidSchedule`. */
 export function decodeTape(word: string): TapeText {
+  if (word === '') throw new InvalidSchedule('it is empty')
   try {
     const parts: unknown = JSON.parse(inflateRawSync(Buffer.from(word, 'base64url'), { maxOutputLength: 64 * 2 ** 20 }).toString())
     if (!Array.isArray(parts) || parts.length !== 7) throw new Error('it has not the parts of a schedule')
@@ -147,7 +148,8 @@ export function decodeTape(word: string): TapeText {
       removed: listOf(removed).map(textOf),
     }
   } catch (error) {
-    throw new InvalidSchedule(error instanceof Error ? error.message : String(error))
+    const isOurs = error instanceof Error && error.message.startsWith('it ')
+    throw new InvalidSchedule(isOurs ? error.message : 'it was cut when it was copied, or is not from a report')
   }
 }
 

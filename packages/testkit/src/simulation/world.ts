@@ -1,50 +1,34 @@
 /**
- * One run: a machine with a disk, a process that lives and dies on it, clients that call it, and a tape that decides.
+ * One run: a machine, clients that call it, and a tape that decides.
  *
  * 1. The process is started, the system opened.
  * 2. The scenario runs: clients call, faults strike, the process is started again when it has died.
  * 3. Nothing strikes any more; what is left comes to rest, and the check looks at it.
  */
-import { encodeKey, StoreUnavailable } from '@bailiwick/kernel'
-import type { ActorDefinition, ActorKey, OpenSystemOptions, System } from '@bailiwick/kernel'
-import type { Answer, Batch, CommitReport } from '@bailiwick/store'
+import { encodeKey } from '@bailiwick/kernel'
+import type { ActorDefinition, ActorKey, System } from '@bailiwick/kernel'
 import type { HistoryEvent } from '../histories/history.ts'
-import { seededRandom } from '../seeded-random.ts'
 import { Agenda } from './agenda.ts'
-import type { AgendaLimits, Director, Lane, Owner } from './agenda.ts'
+import type { AgendaLimits, Director, Ending, Lane, Owner } from './agenda.ts'
 import { SimulatedClient } from './client.ts'
-import type { Client } from './client.ts'
-import type { SimulatedDisk } from './disks/disk.ts'
-import { ProcessKilled, ReplyLost, SimulationStuck } from './errors.ts'
-import { FaultPlan, lengthOf } from './fault-plan.ts'
+import type { Client, ClientWorld } from './client.ts'
+import { InvalidSimulation, requireMs, ScenarioLeft, SimulationStuck } from './errors.ts'
+import type { Strike } from './failure.ts'
 import type { Guards } from './guards.ts'
 import type { Onlooker } from './instrument.ts'
-import { Life } from './life.ts'
-import type { LifeThread } from './life.ts'
-import { strikeMessage } from './message-faults.ts'
+import { Machine } from './machine.ts'
+import type { MachineParts } from './machine.ts'
 import type { Properties } from './properties.ts'
 import { RunHash } from './run-hash.ts'
 import type { Strategy } from './strategies/strategy.ts'
-import { mixSeed } from './tape.ts'
-import type { PlannedFault, Tape } from './tape.ts'
 
 /** What a run is made of. */
-export interface WorldParts {
-  readonly tape: Tape
+export interface WorldParts extends Omit<MachineParts, 'agenda' | 'heard' | 'pick' | 'struck' | 'failed'> {
   /** Who chooses what the tape leaves open. */
   readonly strategy: Strategy
-  /** As they are run: see `instrument.ts`. */
-  readonly definitions: readonly ActorDefinition[]
-  readonly options: Omit<OpenSystemOptions, 'directory'>
-  readonly disk: SimulatedDisk
   readonly limits: AgendaLimits
-  readonly startAt: number
   readonly properties: Properties
   readonly guards: Guards | undefined
-  /** Whether stores answer with promises, as one behind a network would. */
-  readonly isStoreLater: boolean
-  /** Whether messages between shards may be struck. */
-  readonly hasMessageFaults: boolean
   /** What takes part in the comparison of two runs: also what is said, instead of only who goes when. */
   readonly isHashedWhole: boolean
 }
@@ -52,6 +36,8 @@ export interface WorldParts {
 /** What a run has come to. */
 export interface RunResult {
   readonly error: Error | undefined
+  /** The system could not even be opened, and no fault is to blame. */
+  readonly isUnopened: boolean
   readonly steps: number
   /** Which interleaving it was. */
   readonly schedule: number
@@ -61,71 +47,77 @@ export interface RunResult {
   readonly laneSteps: ReadonlyMap<string, number>
 }
 
-/** Made once: nobody sees it who still does anything. */
-const OVER = new ProcessKilled()
-const RESTART_MS = 1_000
+/** What happens in a run. */
+export type Scenario = (world: World) => Promise<void>
+
+/** What must be true after a run: throws, or answers false, if it is not. */
+export type Check = (world: World) => Promise<boolean | void> | boolean | void
+
 const REST_LOOK_MS = 500
-const WORK_LANES = 16
 const REST_MS = 600_000
-const LOOK_MS = 10_000
-const UNWELL_MS = 60_000
-const OPEN_TRIES_MAX = 50
+const WORK_LANES = 16
+const OUTSIDE = 'code outside of transitions (scenario, check, effect or turn)'
+const ENDINGS: Readonly<Record<Exclude<Ending, 'done'>, string>> = {
+  'nothing left': 'nothing can happen any more',
+  'too many steps': 'it has made as many steps as its limits allow',
+  'too much time': 'as much virtual time has passed as its limits allow',
+}
 
 /** A simulated world, as a scenario and a check see it. */
-export class World implements Director, Onlooker, Owner {
+export class World implements Director, Onlooker, ClientWorld, Owner {
   isDead = false
   readonly agenda: Agenda
   /** What clients have called and heard. */
   readonly history: HistoryEvent[] = []
+  /** Which faults have struck whom, and where in the history. */
+  readonly strikes: Strike[] = []
   readonly properties: Properties
   readonly #parts: WorldParts
-  readonly #plan: FaultPlan
+  readonly #machine: Machine
   readonly #clients: SimulatedClient[] = []
-  readonly #hash: RunHash
+  readonly #hash = new RunHash()
   readonly #laneSteps = new Map<string, number>()
-  readonly #machine: Lane
-  readonly #skew = { ms: 0 }
-  /** How many commits of a shard are yet to fail, and with what. */
-  readonly #failing = new Map<number, { left: number; readonly fault: 'full' | 'busy' }>()
-  readonly #poison = new Map<string, number>()
-  #life: Life | undefined
-  #up = Promise.withResolvers<System>()
+  readonly #lane: Lane
   #phase: 'opening' | 'scenario' | 'check' | 'over' = 'opening'
   #failure: Error | undefined
-  #wantsDown = false
-  #opened = 0
-  #openTries = 0
+  #isUnopened = false
   #processes = 0
   #workers = 0
   #current: Owner | undefined
 
   constructor(parts: WorldParts) {
-    const { tape } = parts
     this.#parts = parts
     this.properties = parts.properties
     this.agenda = new Agenda(this, parts.limits)
-    this.#plan = new FaultPlan(tape)
-    this.#hash = new RunHash()
-    this.#machine = this.agenda.lane('machine', 'machine', this)
+    this.#lane = this.agenda.lane('scenario', 'scenario', this)
+    this.#machine = new Machine({
+      ...parts,
+      agenda: this.agenda,
+      heard: parts.isHashedWhole ? (text) => this.#hash.heard(text) : undefined,
+      pick: (addresses) => this.#pick(addresses),
+      struck: (kind, whom) => this.strikes.push({ kind, whom, time: this.agenda.now, at: this.history.length }),
+      failed: (error) => {
+        this.#isUnopened = this.#phase === 'opening'
+        this.fail(error)
+      },
+    })
   }
 
   // What scenarios and checks use.
 
-  /** The system that is open now. Throws `ProcessKilled` while none is. */
+  /** The system that is open now. What is called on it is no step, and stands in no history. Throws `ProcessKilled` while none is open. */
   get system(): System {
-    const system = this.#life?.isDead === false ? this.#life.system : undefined
-    if (system === undefined) throw new ProcessKilled()
-    return system
+    return this.#machine.system
   }
 
   /** Virtual time in milliseconds since 1970, as the machine's clock shows it. */
   get time(): number {
-    return this.#parts.startAt + this.agenda.now + this.#skew.ms
+    return this.#parts.startAt + this.agenda.now + this.#machine.skew.ms
   }
 
   /** How often the process was started. */
   get lives(): number {
-    return this.#opened
+    return this.#machine.lives
   }
 
   /** A new client. Names are for reports; by default they are numbered. */
@@ -137,8 +129,8 @@ export class World implements Director, Onlooker, Owner {
   }
 
   /**
-   * Has several clients do something at the same time, each with the one piece of work, or each with its own. Rejects with
-   * the first error.
+   * Has several clients do something at the same time: so many the one piece of work, or each its own. Resolves when all are
+   * done; rejects with the first error. Throws `InvalidSimulation`.
    */
   async together(count: number, work: (client: Client, index: number) => Promise<void>): Promise<void>
   async together(...work: readonly ((client: Client) => Promise<void>)[]): Promise<void>
@@ -146,20 +138,25 @@ export class World implements Director, Onlooker, Owner {
     first: number | ((client: Client) => Promise<void>),
     ...rest: readonly ((client: Client, index: number) => Promise<void>)[]
   ): Promise<void> {
+    const isCount = typeof first === 'number'
+    if (isCount && !(Number.isSafeInteger(first) && first >= 1))
+      throw new InvalidSimulation('together', `must be of a whole number from 1, not ${first}`)
     const [each] = rest
-    const all = typeof first === 'number' ? Array.from({ length: first }, () => each) : [first, ...rest]
+    const all = isCount ? Array.from({ length: first }, () => each) : [first, ...rest]
     await Promise.all(
       all.map(async (work, index) => {
+        if (typeof work !== 'function') throw new InvalidSimulation('together', 'must be given what the clients do: a function')
         const client = this.client()
         await client.yield()
-        await work?.(client, index)
+        await work(client, index)
       }),
     )
   }
 
   /** Waits for so much virtual time. */
   async sleep(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => void this.agenda.setTimer(this.#machine, resolve, ms))
+    requireMs('sleep', ms)
+    await new Promise<void>((resolve) => void this.agenda.setTimer(this.#lane, resolve, ms))
   }
 
   /**
@@ -167,7 +164,8 @@ export class World implements Director, Onlooker, Owner {
    * process dies meanwhile, this never returns, so what would have come after does not happen.
    */
   async workFor(ms: number): Promise<void> {
-    const lane = this.agenda.lane(`work ${this.#workers % WORK_LANES}`, 'work', this.#life ?? this)
+    requireMs('workFor', ms)
+    const lane = this.agenda.lane(`work ${this.#workers % WORK_LANES}`, 'work', this.#machine.owner)
     this.#workers += 1
     await new Promise<void>((resolve) => void this.agenda.setTimer(lane, resolve, ms))
   }
@@ -179,6 +177,7 @@ export class World implements Director, Onlooker, Owner {
 
   /** A whole number from 0 up to, and without, `below`. */
   draw(stream: string, below: number): number {
+    if (!Number.isSafeInteger(below) || below < 1) throw new InvalidSimulation('draw', `must be below a whole number from 1, not ${below}`)
     return this.draws(stream)() % below
   }
 
@@ -189,26 +188,18 @@ export class World implements Director, Onlooker, Owner {
 
   /** Kills the process. It stays down until `restart`. */
   crash(): void {
-    this.#wantsDown = true
-    this.#kill()
+    this.#machine.kill(true)
   }
 
   /** Kills the thread of a shard; the system starts another. */
   crashThread(shard = 0): void {
-    const thread = this.#life?.threads.findLast((candidate) => !candidate.isDead && candidate.serves.includes(shard))
-    if (thread !== undefined) this.#life?.killThread(thread, 'the scenario crashed it')
+    this.#machine.killThreadOf(shard)
   }
 
   /** Starts the process again after `crash`. Resolves when the system is open. */
   async restart(): Promise<System> {
-    this.#wantsDown = false
-    if (this.#life?.isDead !== false) this.#begin()
-    return await this.up()
-  }
-
-  /** Resolves once a system is open. */
-  async up(): Promise<System> {
-    return await this.#up.promise
+    this.#machine.ensureStarted()
+    return await this.#machine.up()
   }
 
   /**
@@ -218,102 +209,12 @@ export class World implements Director, Onlooker, Owner {
   async rest(): Promise<void> {
     // Time passes only when nobody can go on: what is on its way has arrived by then.
     await this.sleep(1)
-    for (let waitedMs = 0; ; waitedMs += REST_LOOK_MS) {
-      const system = await this.up()
-      const isServing = system.health().status === 'ready'
+    for (let waitedMs = 0; waitedMs <= REST_MS; waitedMs += REST_LOOK_MS) {
+      const system = await this.#machine.up()
       const { lanes, outbox } = system.stats()
-      if (isServing && outbox === 0 && Object.values(lanes).every(({ depth }) => depth === 0)) return
-      if (waitedMs > REST_MS) return
+      if (system.health().status === 'ready' && outbox === 0 && Object.values(lanes).every(({ depth }) => depth === 0)) return
       await this.sleep(REST_LOOK_MS)
     }
-  }
-
-  // What clients need.
-
-  /** A ref of the system that is open now, as a record of its methods by name. */
-  refOf(definition: ActorDefinition, key: ActorKey): Record<string, unknown> {
-    return this.system.actor(definition, key) as unknown as Record<string, unknown> // A ref has methods by name, and nothing else is read here.
-  }
-
-  /** The address of an actor, as in errors. */
-  addressOf(definition: ActorDefinition, key: ActorKey): string {
-    return `${definition.type}/${encodeKey(definition.type, key)}`
-  }
-
-  record(event: Omit<HistoryEvent, 'index' | 'time'>): void {
-    this.history.push({ index: this.history.length, time: this.agenda.now, ...event })
-  }
-
-  /** Waits until a system is open and does something with it, which ends at the latest with its process. */
-  async whileAlive<T>(work: () => Promise<T>): Promise<T> {
-    let life = this.#life
-    // It may be gone again before whoever waits for it hears that it is there.
-    while (life?.system === undefined || life.isDead) {
-      await this.up()
-      life = this.#life
-    }
-    return await life.survive(work())
-  }
-
-  /** Makes a call the way it takes from a client to the system and back. */
-  async throughNetwork(lane: Lane, send: () => Promise<unknown>): Promise<unknown> {
-    const fault = this.#strikeAt('call')
-    if (fault === undefined) return await this.whileAlive(send)
-    const ms = lengthOf(fault)
-    const pass = (): Promise<void> => new Promise((resolve) => void this.agenda.setTimer(lane, resolve, ms))
-    switch (fault.kind) {
-      case 'lost-request':
-        await pass()
-        throw new ReplyLost()
-      case 'delayed-request':
-        await pass()
-        break
-      case 'duplicate-request':
-        this.agenda.setTimer(this.#machine, () => void this.whileAlive(send).catch(() => undefined), ms)
-        break
-      default:
-        await this.whileAlive(send).catch(() => undefined)
-        throw new ReplyLost()
-    }
-    return await this.whileAlive(send)
-  }
-
-  // The run itself.
-
-  /** Runs scenario and check. Never rejects. */
-  async run(scenario: (world: World) => Promise<void>, check: ((world: World) => Promise<void> | void) | undefined): Promise<RunResult> {
-    const { guards, tape } = this.#parts
-    this.agenda.onYield = guards && { leave: () => guards.leave(), enter: () => guards.enter('the scenario', 'run') }
-    guards?.enter('the scenario', 'run')
-    try {
-      this.#begin()
-      await this.#untilSettled(async () => void (await this.up()))
-      this.#phase = 'scenario'
-      if (this.#failure === undefined) await this.#untilSettled(() => scenario(this))
-      this.#calm()
-      if (this.#failure === undefined && check !== undefined) {
-        await this.#untilSettled(async () => {
-          await this.rest()
-          await check(this)
-        })
-      }
-    } finally {
-      guards?.leave()
-      this.#end()
-    }
-    return {
-      error: this.#failure,
-      steps: this.agenda.steps,
-      schedule: this.#hash.schedule,
-      hash: this.#hash.whole,
-      points: this.#plan.counts(tape.choices.length),
-      laneSteps: this.#laneSteps,
-    }
-  }
-
-  /** Where another run of the same tape has gone another way, in words. */
-  differsFrom(other: World): string | undefined {
-    return this.#hash.differsFrom(other.#hash)
   }
 
   /** Claims that a condition holds whenever this place is reached. The run fails if it does not, whoever catches what is thrown. */
@@ -336,18 +237,73 @@ export class World implements Director, Onlooker, Owner {
     this.properties.reachable(name)
   }
 
-  #claim(claim: () => void): void {
+  // What clients need.
+
+  refOf(definition: ActorDefinition, key: ActorKey): Record<string, unknown> {
+    return this.system.actor(definition, key) as unknown as Record<string, unknown> // A ref has methods by name, and nothing else is read here.
+  }
+
+  addressOf(definition: ActorDefinition, key: ActorKey): string {
+    return `${definition.type}/${encodeKey(definition.type, key)}`
+  }
+
+  record(event: Omit<HistoryEvent, 'index' | 'time'>): void {
+    if (this.#phase !== 'over') this.history.push({ index: this.history.length, time: this.agenda.now, ...event })
+  }
+
+  async whileAlive<T>(work: () => Promise<T>): Promise<T> {
+    return await this.#machine.whileAlive(work)
+  }
+
+  async throughNetwork(lane: Lane, send: () => Promise<unknown>): Promise<unknown> {
+    return await this.#machine.throughNetwork(lane, send)
+  }
+
+  // The run itself.
+
+  /** Runs scenario and check. Never rejects. */
+  async run(scenario: Scenario, check: Check | undefined): Promise<RunResult> {
+    const { guards, tape } = this.#parts
+    this.agenda.onYield = guards && { leave: () => guards.leave(), enter: () => guards.enter(OUTSIDE, 'run') }
+    guards?.enter(OUTSIDE, 'run')
     try {
-      claim()
-    } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)))
-      throw error
+      this.#machine.start()
+      await this.#untilSettled('The system', async () => void (await this.#machine.up()))
+      this.#phase = 'scenario'
+      if (this.#failure === undefined) await this.#untilSettled('The scenario', async () => await scenario(this))
+      if (this.#failure === undefined) this.#requireNobodyLeft()
+      this.#phase = 'check'
+      this.#machine.calm()
+      if (this.#failure === undefined && check !== undefined) await this.#untilSettled('The check', async () => await this.#runCheck(check))
+    } finally {
+      guards?.leave()
+      this.#phase = 'over'
+      this.isDead = true
+      this.#machine.end()
+      this.agenda.dropDead()
+    }
+    return {
+      error: this.#failure,
+      isUnopened: this.#isUnopened,
+      steps: this.agenda.steps,
+      schedule: this.#hash.schedule,
+      hash: this.#hash.whole,
+      points: this.#machine.plan.counts(tape.choices.length),
+      laneSteps: this.#laneSteps,
     }
   }
 
   /** Something has gone wrong for good; the first such thing counts. */
   fail(error: Error): void {
     this.#failure ??= error
+  }
+
+  /** Where another run of the same tape has gone another way, in words; undefined if nothing that is kept differs. */
+  differsFrom(other: World): string | undefined {
+    const at = this.history.findIndex((event, index) => JSON.stringify(event) !== JSON.stringify(other.history[index]))
+    if (at === -1 && this.history.length === other.history.length) return this.#hash.differsFrom(other.#hash)
+    const place = at === -1 ? this.history.length : at
+    return `line ${place} of the history is ${describeEvent(this.history[place])} in one and ${describeEvent(other.history[place])} in the other`
   }
 
   // Who chooses, and who looks on.
@@ -371,163 +327,23 @@ export class World implements Director, Onlooker, Owner {
   }
 
   between(): void {
-    for (let fault = this.#strikeAt('step'); fault !== undefined; fault = this.#plan.more('step')) this.#strike(fault)
+    this.#machine.strike()
   }
 
   transition<T>(where: string, run: () => T): T {
-    if (this.#current instanceof Object && 'serves' in this.#current) this.#poisoned(where, this.#current as LifeThread) // Threads alone serve.
+    if (this.#current !== undefined) this.#machine.serves(this.#current, where)
     const { guards } = this.#parts
     if (guards === undefined) return run()
     guards.enter(where, 'transition')
     try {
       return run()
     } finally {
-      guards.enter('the scenario', 'run')
+      guards.enter(OUTSIDE, 'run')
     }
   }
 
   turnHears(): boolean {
-    return this.#strikeAt('turn') === undefined
-  }
-
-  #poisoned(where: string, thread: LifeThread): void {
-    if (this.#strikeAt('transition') !== undefined) this.#poison.set(where, 3)
-    if (this.#poison.size === 0) return
-    const left = this.#poison.get(where) ?? 0
-    if (left === 0) return
-    this.#poison.set(where, left - 1)
-    this.#life?.killThread(thread, `poison: ${where}`)
-  }
-
-  // Faults.
-
-  /** The fault that strikes at the next point of this sort, if any. */
-  #strikeAt(sort: Parameters<FaultPlan['at']>[0]): PlannedFault | undefined {
-    return this.#phase === 'check' || this.#phase === 'over' ? undefined : this.#plan.at(sort)
-  }
-
-  #strike(fault: PlannedFault): void {
-    const life = this.#life
-    if (life === undefined || life.isDead) return
-    const alive = life.threads.filter(({ isDead, isLeftBehind }) => !isDead && !isLeftBehind)
-    const thread = alive[fault.amount % Math.max(1, alive.length)]
-    const ms = lengthOf(fault)
-    switch (fault.kind) {
-      case 'process-kill':
-        this.#kill()
-        return
-      case 'stall':
-        this.agenda.skip()
-        return
-      case 'clock-jump': {
-        const jump = (fault.amount & 64) === 0 ? ms : -ms
-        if ((fault.amount & 128) === 0 || thread === undefined) this.#skew.ms += jump
-        else thread.skewMs += jump
-        return
-      }
-      default:
-    }
-    if (thread === undefined) return
-    if (fault.kind === 'thread-kill') life.killThread(thread, 'it was killed')
-    else if (fault.kind === 'slow-consumer') for (const { answers } of thread.wires) this.agenda.pause(answers, ms)
-    else {
-      this.agenda.pause(thread.lane, ms)
-      if (fault.kind === 'paused-owner') thread.giveUp()
-    }
-  }
-
-  #commit(shard: number, thread: LifeThread, epoch: number, batch: Batch, through: () => Answer<CommitReport>): Answer<CommitReport> {
-    const failing = this.#failing.get(shard)
-    if (failing !== undefined && failing.left > 0 && this.#phase !== 'check') {
-      failing.left -= 1
-      throw new StoreUnavailable(failing.fault, 'the simulated disk fails for a while')
-    }
-    const fault = this.#strikeAt('commit')
-    if (fault === undefined) return through()
-    const isAfter = fault.amount % 2 === 1
-    switch (fault.kind) {
-      case 'disk-full':
-      case 'disk-busy': {
-        const kind = fault.kind === 'disk-full' ? 'full' : 'busy'
-        this.#failing.set(shard, { left: fault.amount % 4, fault: kind })
-        throw new StoreUnavailable(kind, 'the simulated disk fails for a while')
-      }
-      case 'io-error':
-        if (isAfter) void through()
-        throw new StoreUnavailable('io', 'the simulated disk has failed')
-      case 'thread-kill-at-commit':
-        if (isAfter) void through()
-        this.#life?.killThread(thread, isAfter ? 'it was killed after a commit' : 'it was killed before a commit')
-        break
-      case 'torn-write':
-        this.#parts.disk.tearing(shard, batch, epoch)
-        this.#kill((fault.amount % 1_000) / 999)
-        break
-      default:
-        if (isAfter) void through()
-        this.#kill()
-    }
-    throw new StoreUnavailable('other', 'whoever wrote here has died')
-  }
-
-  // Lives.
-
-  #begin(): void {
-    const { disk, options, startAt, tape, isStoreLater, hasMessageFaults, isHashedWhole } = this.#parts
-    const life = new Life({
-      agenda: this.agenda,
-      disk,
-      startAt,
-      skew: this.#skew,
-      random: seededRandom(mixSeed(tape.seed, this.#opened)),
-      definitions: this.#parts.definitions,
-      options: { ...options, limits: { ...options.limits, batchCommands: tape.batchCommands } },
-      isStoreLater,
-      commit: (shard, thread, epoch, batch, through) => this.#commit(shard, thread, epoch, batch, through),
-      pick: (addresses) => this.#pick(addresses),
-      sent: hasMessageFaults ? (text, late) => this.#sent(text, late) : undefined,
-      heard: isHashedWhole ? (text) => this.#hash.heard(text) : undefined,
-      report: () => undefined,
-    })
-    this.#life = life
-    this.#opened += 1
-    life.open().then(
-      (system) => {
-        if (life.isDead) return
-        this.#openTries = 0
-        if (this.#parts.tape.faults.length > 0) this.#lookAfter(life, undefined)
-        this.#up.resolve(system)
-      },
-      (error: unknown) => {
-        if (!life.isDead) this.#openAgain(life, error)
-      },
-    )
-  }
-
-  /** A process that has been unwell for a minute, for instance because it has given a thread up, is started again. */
-  #lookAfter(life: Life, sinceMs: number | undefined): void {
-    if (life.isDead || this.#phase === 'over') return
-    const isUnwell = life.system?.health().status === 'degraded'
-    if (isUnwell && sinceMs !== undefined && this.agenda.now - sinceMs >= UNWELL_MS) this.#kill()
-    else this.agenda.setTimer(this.#machine, () => this.#lookAfter(life, isUnwell ? (sinceMs ?? this.agenda.now) : undefined), LOOK_MS)
-  }
-
-  /** What cannot be opened while faults strike is tried again, as whoever looks after processes would. */
-  #openAgain(life: Life, error: unknown): void {
-    life.kill(new ProcessKilled())
-    if ((this.#openTries += 1) > OPEN_TRIES_MAX || this.#plan.struck === 0) {
-      this.fail(error instanceof Error ? error : new Error(String(error)))
-      return
-    }
-    this.agenda.setTimer(this.#machine, () => this.#begin(), RESTART_MS)
-  }
-
-  #kill(torn?: number): void {
-    const life = this.#life
-    if (life === undefined || life.isDead) return
-    if (life.system !== undefined) this.#up = Promise.withResolvers<System>()
-    life.kill(new ProcessKilled(), torn)
-    if (!this.#wantsDown) this.agenda.post(this.#machine, () => this.#begin())
+    return this.#machine.strikeAt('turn') === undefined
   }
 
   #pick(addresses: readonly string[]): number {
@@ -538,41 +354,49 @@ export class World implements Director, Onlooker, Owner {
     return chosen
   }
 
-  #sent(text: string, late: (text: string, ms: number) => void): string | undefined {
-    return strikeMessage(text, () => this.#strikeAt('message'), late)
+  #claim(claim: () => void): void {
+    try {
+      claim()
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)))
+      throw error
+    }
   }
 
-  /** From here on nothing strikes, and whatever was paused or full goes on. */
-  #calm(): void {
-    this.#phase = 'check'
-    this.agenda.resume()
-    this.#failing.clear()
-    this.#poison.clear()
-    this.#wantsDown = false
-    if (this.#life?.isDead === true) this.agenda.post(this.#machine, () => this.#life?.isDead === true && this.#begin())
+  #requireNobodyLeft(): void {
+    const waiting = this.#waiting()
+    if (waiting.length > 0) this.fail(new ScenarioLeft(waiting))
   }
 
-  #end(): void {
-    this.#phase = 'over'
-    this.isDead = true
-    this.#life?.kill(OVER)
-    this.agenda.dropDead()
-    this.#parts.disk.dispose()
+  async #runCheck(check: Check): Promise<void> {
+    await this.rest()
+    if ((await check(this)) === false) throw new Error('The check answered false.')
+  }
+
+  #waiting(): readonly string[] {
+    return this.#clients.flatMap(({ doing }) => doing)
   }
 
   /** Has everything happen until some work is over, or fails, or can go on no more. */
-  async #untilSettled(work: () => Promise<void>): Promise<void> {
+  async #untilSettled(who: string, work: () => Promise<void>): Promise<void> {
     let isSettled = false
     const settle = (): void => {
       isSettled = true
     }
     work().then(settle, (error: unknown) => {
-      this.fail(error instanceof Error ? error : new Error(`The scenario threw ${String(error)}.`))
+      this.fail(error instanceof Error ? error : new Error(`${who} threw ${String(error)}.`))
       settle()
     })
     const ending = await this.agenda.run(() => isSettled || this.#failure !== undefined)
     if (ending === 'done') return
-    const waiting = this.#clients.flatMap(({ doing }) => (doing === undefined ? [] : [doing]))
-    this.fail(new SimulationStuck(`${ending}, after ${this.agenda.steps} steps and ${this.agenda.now} ms`, waiting))
+    const { now, steps } = this.agenda
+    const why = `${ENDINGS[ending]}, after ${steps} steps and ${now} ms`
+    this.fail(new SimulationStuck(who, why, this.#waiting(), this.#machine.isKeptDown))
   }
+}
+
+function describeEvent(event: HistoryEvent | undefined): string {
+  return event === undefined
+    ? 'absent'
+    : `${event.by ?? event.process} ${event.type} ${event.key ?? ''} ${event.f} ${JSON.stringify(event.value)}`
 }

@@ -29,7 +29,7 @@ describe('simulateModel', () => {
       schedules: 1_000,
     })
     expect(failure?.error.message).toContain('withdraw')
-    expect(failure?.after.commands).toBe(1)
+    expect(failure?.after.parts).toBe(1)
     expect(failure?.after.faults).toBe(0)
   })
 })

@@ -37,7 +37,10 @@ export function strategiesOf(name: StrategyName): readonly Strategy[] {
         if (kind === 'pct' && depth >= 1) return [new PctStrategy(depth)]
         if (kind === 'exhaustive') return [new ExhaustiveStrategy(depth)]
       }
-      throw new InvalidSimulation('strategy', `is not known: ${name}`)
+      throw new InvalidSimulation(
+        'strategy',
+        `is not known: ${name}; there are portfolio, random, pos, walk, pct, "pct 3" and "exhaustive 2"`,
+      )
     }
   }
 }
