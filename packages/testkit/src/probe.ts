@@ -43,7 +43,10 @@ interface Told {
  * Makes a stand-in for the actors of a definition. Replies must be pure functions; one that throws fails its command. For test
  * worlds and simulations only: a shard thread would load the definition that is replaced.
  */
-export function probe<Definition extends ActorDefinition>(definition: Definition, replies: ProbeReplies<Definition> = {}): Probe<Definition> {
+export function probe<Definition extends ActorDefinition>(
+  definition: Definition,
+  replies: ProbeReplies<Definition> = {},
+): Probe<Definition> {
   const answers = replies as Readonly<Record<string, ((input: unknown, told: readonly ProbedCommand[]) => unknown) | undefined>> // By name, as checked above.
   const commands = new Map(
     [...definition.commands].map(([name, command]) => [
@@ -63,7 +66,15 @@ export function probe<Definition extends ActorDefinition>(definition: Definition
     { told: [] },
   )
   // The same type and commands, with logic of its own: to callers it is the definition itself.
-  const standIn = { ...definition, logic, commands, input: undefined, persist: 'snapshot', version: 1, migrate: {} } as unknown as Definition
+  const standIn = {
+    ...definition,
+    logic,
+    commands,
+    input: undefined,
+    persist: 'snapshot',
+    version: 1,
+    migrate: {},
+  } as unknown as Definition
   return {
     definition: standIn,
     told: async (system, key) => {

@@ -245,12 +245,16 @@ export class Machine implements Owner {
     else if (fault.kind === 'stall') agenda.skip()
     else if (fault.kind === 'clock-jump')
       (isOfAll || thread === undefined ? this.skew : thread.skew).ms += (fault.amount & 64) === 0 ? ms : -ms
-    else if (thread === undefined) return
-    else if (fault.kind === 'thread-kill') life.killThread(thread, 'it was killed')
-    else if (fault.kind === 'slow-consumer') for (const { answers } of thread.wires) agenda.pause(answers, ms)
+    else if (thread !== undefined) this.#strikeThread(life, thread, fault.kind, ms)
+  }
+
+  #strikeThread(life: Life, thread: LifeThread, kind: FaultKind, ms: number): void {
+    const { agenda } = this.#parts
+    if (kind === 'thread-kill') life.killThread(thread, 'it was killed')
+    else if (kind === 'slow-consumer') for (const { answers } of thread.wires) agenda.pause(answers, ms)
     else {
       agenda.pause(thread.lane, ms)
-      if (fault.kind === 'paused-owner') thread.giveUp()
+      if (kind === 'paused-owner') thread.giveUp()
     }
   }
 

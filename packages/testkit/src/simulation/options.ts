@@ -107,7 +107,7 @@ export function checkSimulation(options: SimulationOptions): void {
     const given: unknown = options[field]
     const choices: readonly unknown[] = CHOICES[field]
     if (given !== undefined && !choices.includes(given))
-      throw new InvalidSimulation(field, `must be one of ${choices.join(', ')}, not ${String(given)}`)
+      throw new InvalidSimulation(field, `must be one of ${choices.join(', ')}, not ${JSON.stringify(given)}`)
   }
   checkFaults(options.faults ?? 'none')
   strategiesOf(options.strategy ?? 'portfolio')
@@ -119,7 +119,7 @@ function checkActors(actors: unknown): void {
   for (const [index, actor] of (actors as readonly unknown[]).entries()) {
     const type = typeof actor === 'object' && actor !== null && 'logic' in actor && 'type' in actor ? actor.type : undefined
     if (type === undefined) throw new InvalidSimulation(`actors[${index}]`, 'must be a definition made by defineActor')
-    if (types.has(type)) throw new InvalidSimulation('actors', `has the type "${String(type)}" twice`)
+    if (types.has(type)) throw new InvalidSimulation('actors', `has the type ${JSON.stringify(type)} twice`)
     types.add(type)
   }
 }
@@ -130,7 +130,7 @@ function checkFaults(faults: unknown): void {
   if (wrong === undefined) return
   throw new InvalidSimulation(
     'faults',
-    `must be "all", "crashes", "none" or a list of kinds, not ${String(wrong)}; kinds are ${FAULT_KINDS.join(', ')}`,
+    `must be "all", "crashes", "none" or a list of kinds, not ${JSON.stringify(wrong)}; kinds are ${FAULT_KINDS.join(', ')}`,
   )
 }
 

@@ -132,13 +132,18 @@ function specificationOf<State, Command>({ initial, reduce }: ActorModel<State, 
     initial,
     step: (state, { f, input, outcome, output }) => {
       const reduced = reduce(state, { command: f, input } as Command) // As it was generated, from the schemas that the type is made of.
-      if (typeof reduced !== 'object' || reduced === null || !('rejected' in reduced || 'state' in reduced))
-        throw new InvalidSimulation('model', `has answered ${String(reduced)} to ${f}: it must answer { state } or { rejected: true }`)
+      requireReduced(f, reduced)
       if ('rejected' in reduced) return outcome !== 'ok' || output === REJECTED ? state : undefined
       if (outcome !== 'ok') return reduced.state
       return output !== REJECTED && sameValue(reduced.reply, output) ? reduced.state : undefined
     },
   }
+}
+
+/** A reducer in plain JavaScript may forget to answer. */
+function requireReduced(command: string, reduced: unknown): void {
+  if (typeof reduced === 'object' && reduced !== null && ('rejected' in reduced || 'state' in reduced)) return
+  throw new InvalidSimulation('model', `must answer { state } or { rejected: true } to ${command}, not ${JSON.stringify(reduced)}`)
 }
 
 function requireFits<State>(history: History, specification: Model<State>): void {
