@@ -13,6 +13,8 @@ export class PctStrategy implements Strategy {
   #random: () => number = () => 0
   #changes: number[] = []
   #choices = 0
+  /** Choices in the longest of its runs. */
+  #longest = 0
 
   constructor(depth: number) {
     this.#depth = depth
@@ -22,8 +24,11 @@ export class PctStrategy implements Strategy {
   begin(random: () => number, { choices }: Estimate): void {
     this.#random = random
     this.#ranks.clear()
+    // Not the average: a run in which one lane is done early has few choices, and moments drawn from those would all be early.
+    this.#longest = Math.max(this.#longest, this.#choices)
+    const length = Math.max(1, this.#longest === 0 ? choices : this.#longest)
     this.#choices = 0
-    this.#changes = Array.from({ length: this.#depth - 1 }, () => Math.floor(random() * Math.max(1, choices))).sort((a, b) => a - b)
+    this.#changes = Array.from({ length: this.#depth - 1 }, () => Math.floor(random() * length)).sort((a, b) => a - b)
   }
 
   choose(lanes: readonly Lane[]): number {
