@@ -9,10 +9,10 @@ export type { Probe, ProbedCommand, ProbeReplies } from './probe.ts'
 
 // Simulation
 export { explore, simulate, SimulationFailed } from './simulation/simulate.ts'
-export type { SimulationReport } from './simulation/simulate.ts'
+export { describeFailure, describeReport } from './simulation/report.ts'
 export { exploreModel, simulateModel } from './simulation/simulate-model.ts'
 export type { ActorModel, ModelOptions } from './simulation/simulate-model.ts'
-export type { RunSize, SimulationFailure, Strike } from './simulation/failure.ts'
+export type { RunSize, SimulationFailure, SimulationReport, Strike } from './simulation/failure.ts'
 export type { SimulationOptions } from './simulation/options.ts'
 export type { Client } from './simulation/client.ts'
 export type { Check, Scenario, World } from './simulation/world.ts'
@@ -24,6 +24,7 @@ export {
   InvalidSimulation,
   ModelContradicted,
   NotDeterministic,
+  ProcessDown,
   ProcessKilled,
   ReplyLost,
   ScenarioLeft,

@@ -164,6 +164,7 @@ function startNoThread(plan: ThreadPlan): ShardThread {
     pollUrgent: () => undefined,
     onText: () => undefined,
     close: () => undefined,
+    isClosed: false,
   }
   return {
     transports: plan.shards.map(() => silent),

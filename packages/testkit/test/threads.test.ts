@@ -28,7 +28,14 @@ class FakeThread implements ShardThread {
   constructor(plan: ThreadPlan) {
     this.plan = plan
     const nothing = (): undefined => undefined
-    this.transports = plan.shards.map(() => ({ send: nothing, poll: nothing, pollUrgent: nothing, onText: nothing, close: nothing }))
+    this.transports = plan.shards.map(() => ({
+      send: nothing,
+      poll: nothing,
+      pollUrgent: nothing,
+      onText: nothing,
+      close: nothing,
+      isClosed: false,
+    }))
     this.gauges = plan.shards.map(() => new Float64Array(64))
     this.ready.catch(nothing)
   }

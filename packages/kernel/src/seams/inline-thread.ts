@@ -113,6 +113,10 @@ class InlineEnd implements Transport {
     this.#other = other
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   send(text: string, isUrgent = false): void {
     this.#other?.arrive(text, isUrgent)
   }

@@ -23,7 +23,14 @@ export function portTransport({ port, urgent, sent }: TransportPorts): Transport
   const count = new Uint32Array(sent)
   let taken = 0
   let hear: ((text: string) => void) | undefined
+  let isClosed = false
+  port.once('close', () => {
+    isClosed = true
+  })
   return {
+    get isClosed() {
+      return isClosed
+    },
     send: (text, isUrgent = false) => {
       if (!isUrgent) {
         port.postMessage(text)
@@ -54,6 +61,7 @@ export function portTransport({ port, urgent, sent }: TransportPorts): Transport
       })
     },
     close: () => {
+      isClosed = true
       port.close()
       urgent.close()
     },

@@ -56,6 +56,8 @@ export interface Transport {
   onText(listener: (text: string) => void): void
   /** Closes both ends. */
   close(): void
+  /** Whether either end has been closed. */
+  readonly isClosed: boolean
 }
 
 /** Something stored whose handling has ended a thread, and which is not tried again. */

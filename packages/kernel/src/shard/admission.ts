@@ -19,7 +19,7 @@ import { editWaiting, isNamed } from './natural.ts'
 import type { Named } from './natural.ts'
 import { enqueue, refusalOf } from './parcels.ts'
 import { giveUp } from './held.ts'
-import { finish } from './service.ts'
+import { finish, typeOfEvent } from './service.ts'
 
 const READS = {
   [ToShard.snapshot]: 'snapshot',
@@ -99,10 +99,16 @@ export function readmit(core: ShardCore, row: InboxCommand): boolean {
   const refusal = waiting.cell.isHeld ? core.supervisor.refusalOf(waiting.cell) : undefined
   // A stop that was committed before what it leads to.
   if (refusal?.code === 'ACTOR_STOPPED') giveUp(core, waiting.cell, waiting, refusal)
-  else if (!waiting.cell.isHeld || detail === undefined || !core.watches.answerHeld(waiting.cell, { command: row.command, detail }))
-    enqueue(core, waiting)
-  else finish(core, waiting)
+  else if (isAnsweredAsHeld(core, waiting)) finish(core, waiting)
+  else enqueue(core, waiting)
   return true
+}
+
+/** Whether a wish to watch an actor that is held back by now is answered with just that. */
+function isAnsweredAsHeld(core: ShardCore, { cell, command, detail, input, tag }: Waiting): boolean {
+  if (!cell.isHeld || detail === undefined) return false
+  const name = tag === 'event' ? typeOfEvent(input) : command?.name
+  return core.watches.answerHeld(cell, { command: name ?? '', detail })
 }
 
 /** Puts a command that got a place, at last, into its lane. */

@@ -118,6 +118,11 @@ class Seat implements ServedShard {
   }
 
   async #openAgain(): Promise<void> {
+    // Whoever was given up meanwhile must not take the shard from the one that serves it now.
+    if (this.#place.transport.isClosed) {
+      this.kill()
+      return
+    }
     // It goes on refusing what comes until another one listens in its place.
     const before = this.#shard
     try {

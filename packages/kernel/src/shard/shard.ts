@@ -140,6 +140,8 @@ export class Shard implements HostEvents<Cell> {
   readonly #accused: Accused | undefined
   readonly #onStopped: (error: Error) => void
   readonly #alarms = new Map<string, Timer>()
+  /** Commands that were taken and wait for the store. */
+  readonly #lookedUp = new Set<Waiting>()
   #state: 'recovering' | 'open' | 'closing' | 'closed' = 'recovering'
   #fault: Error | undefined
   #isCommitting = false
@@ -597,6 +599,7 @@ export class Shard implements HostEvents<Cell> {
     const core = this.#core
     const { suspended, hosted } = cell
     const waiting = suspended?.waiting ?? this.#take(cell)
+    if (suspended !== undefined) this.#lookedUp.delete(suspended.waiting)
     cell.suspended = undefined
     // One that was suspended may have been withdrawn meanwhile.
     if (waiting === undefined || hosted === undefined || waiting.isWithdrawn) return
@@ -682,11 +685,14 @@ export class Shard implements HostEvents<Cell> {
     try {
       const found = pastOf(this.#core, cell, waiting)
       if (!(found instanceof Promise)) return found
+      this.#lookedUp.add(waiting)
       this.#resumeAfter(
         cell,
         found,
         (past) => this.#suspend(cell, waiting, past),
-        (error) => this.#refuseTaken(cell, waiting, error),
+        (error) => {
+          if (this.#lookedUp.delete(waiting)) this.#refuseTaken(cell, waiting, error)
+        },
       )
     } catch (error) {
       this.#refuseTaken(cell, waiting, asError(error))
@@ -696,12 +702,10 @@ export class Shard implements HostEvents<Cell> {
 
   /** Lets a command go on that had to wait for the store, unless its actor is held back or the shard has stopped by now. */
   #suspend(cell: Cell, waiting: Waiting, past: Past): void {
-    const error = this.#fault ?? (cell.isHeld ? this.#parts.supervisor.refusalOf(cell) : undefined)
+    // The shard has stopped, and has answered it.
+    if (!this.#lookedUp.has(waiting)) return
     cell.suspended = { waiting, past }
-    if (this.#fault !== undefined) {
-      cell.suspended = undefined
-      if (waiting.call !== 0 && error !== undefined) this.#send([[FromShard.error, waiting.call, encodeError(error)]])
-    } else if (error !== undefined) this.#clear(cell)
+    if (cell.isHeld && this.#parts.supervisor.refusalOf(cell) !== undefined) this.#clear(cell)
   }
 
   /** Brings an actor into memory. False if that has to wait or failed; then the command that wanted it has its answer. */
@@ -877,6 +881,7 @@ export class Shard implements HostEvents<Cell> {
   #clear(cell: Cell): void {
     const held = this.#parts.supervisor.heldOf(cell.kind, cell.key)
     if (held === undefined) return
+    if (cell.suspended !== undefined) this.#lookedUp.delete(cell.suspended.waiting)
     const refusal = this.#parts.supervisor.refusalOf(cell)
     for (const call of this.#parts.leaseQueue.drainOf(cell)) if (refusal !== undefined) refuse(this.#core, cell, call, refusal)
     if (refusal !== undefined) this.#parts.overflow.refuseAsks(cell, refusal)
@@ -967,7 +972,9 @@ export class Shard implements HostEvents<Cell> {
     this.#fault = error
     const encoded = encodeError(error)
     const answers: FromShardMessage[] = []
-    for (const waiting of [...this.#core.waiting.drain(), ...this.#parts.overflow.drain()]) {
+    const taken = [...this.#lookedUp]
+    this.#lookedUp.clear()
+    for (const waiting of [...this.#core.waiting.drain(), ...this.#parts.overflow.drain(), ...taken]) {
       waiting.isWithdrawn = true
       if (waiting.call !== 0) answers.push([FromShard.error, waiting.call, encoded])
     }

@@ -166,14 +166,18 @@ export class Lease {
     return await this.#giveBack()
   }
 
-  /** Gives it to somebody else, before those who wait. Resolves with the new epoch. Rejects with `StaleEpoch` if it is lost. */
+  /**
+   * Gives it to somebody else, before those who wait, and does not hold it from then on, also if this fails. Resolves with the
+   * new epoch. Rejects with `StaleEpoch` if it is lost.
+   */
   async handOver(to: string, ttlMs: number = this.ttlMs): Promise<number> {
     const { control, name, operation } = this.#parts
     checkName(operation, 'to', to)
     checkMs(operation, 'ttlMs', ttlMs, 1)
-    const epoch = await control({ kind: 'hand-over', name, owner: this.owner, epoch: this.epoch, to, ttlMs }, {})
+    this.#requireKept()
+    // From the moment in which it is asked for it may be somebody else's, whatever becomes of the answer.
     this.#end(new Error('It was handed over.'))
-    return Number(epoch)
+    return Number(await control({ kind: 'hand-over', name, owner: this.owner, epoch: this.epoch, to, ttlMs }, {}))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -32,8 +32,9 @@ export type CallArguments<Given, Options = CallOptions> = keyof Given extends ne
 /** What became of a tell that was accepted. */
 export interface TellReceipt {
   /**
-   * `accepted`: it is handled once. `replaced`: its input took the place of one that waits under the same natural key.
-   * `duplicate`: its delivery is known, or what it is about has been handled; it has no effect.
+   * `accepted`: it is handled once, unless its delivery or what it is about turns out to be known when its turn comes.
+   * `replaced`: its input took the place of one that waits under the same natural key. `duplicate`: its delivery is known, or
+   * what it is about has been handled; it has no effect.
    */
   readonly outcome: 'accepted' | 'replaced' | 'duplicate'
 }

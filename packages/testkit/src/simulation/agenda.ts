@@ -168,7 +168,11 @@ export class Agenda {
       const lane = this.#next()
       if (lane === undefined) {
         if (this.now > this.#limits.ms) return 'too much time'
-        if (!this.#passTime()) return 'nothing left'
+        if (this.#passTime()) continue
+        // What has just struck may have made somebody go on.
+        await this.#settle()
+        if (isDone()) return 'done'
+        if (this.#ready.length === 0 && this.#timers.nextDueAt() === undefined) return 'nothing left'
         continue
       }
       this.steps += 1

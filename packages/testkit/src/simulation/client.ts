@@ -33,7 +33,7 @@ export interface Client {
 /** What a client needs of its world. */
 export interface ClientWorld {
   readonly agenda: Agenda
-  /** The system that is open now. Throws `ProcessKilled` while none is. */
+  /** The system that is open now. Throws `ProcessDown` while none is. */
   readonly system: System
   /** Waits until a system is open and does something with it, which ends at the latest with its process. */
   whileAlive<T>(work: () => Promise<T>): Promise<T>
@@ -43,6 +43,8 @@ export interface ClientWorld {
   refOf(definition: ActorDefinition, key: ActorKey): Record<string, unknown>
   addressOf(definition: ActorDefinition, key: ActorKey): string
   record(event: Omit<HistoryEvent, 'index' | 'time'>): void
+  /** Has the run fail if nobody ever waits for a promise; `what` says what it is of. */
+  expectAwaited<T>(what: string, promise: Promise<T>): Promise<T>
 }
 
 /** What is sent along with a call. */
@@ -140,11 +142,9 @@ export class SimulatedClient implements Client {
       for (const { name, kind } of definition.commands.values()) {
         if (how === 'tell' && kind === 'query') continue
         made[name] = (input?: unknown, options?: CallOptions) => {
-          const what = `waits for ${how} ${world.addressOf(definition, key)} ${name}`
-          const called = this.#during(what, () => this.#call(definition, key, how, name, input, options))
-          // One that nobody awaits is found when the scenario ends; it must not end the test's process before.
-          called.catch(() => undefined)
-          return called
+          const what = `${how} ${world.addressOf(definition, key)} ${name}`
+          const called = this.#during(`waits for ${what}`, () => this.#call(definition, key, how, name, input, options))
+          return world.expectAwaited(`${this.name} has called ${what}`, called)
         }
       }
       return made

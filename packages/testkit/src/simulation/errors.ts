@@ -28,11 +28,16 @@ export class SimulationStuck extends Error {
   /** What had not ended, in words: one entry for each call or sleep of a client. */
   readonly waiting: readonly string[]
 
-  constructor(who: string, why: string, waiting: readonly string[], isKeptDown = false) {
-    const hint =
-      waiting.length > 0
-        ? ` Waiting: ${waiting.join('; ')}.`
-        : ' No client waits for anything: it awaits something that is not simulated, such as a promise that nobody settles, real I/O or a real timer.'
+  constructor(
+    who: string,
+    why: string,
+    waiting: readonly string[],
+    { isEndless, isKeptDown }: { readonly isEndless: boolean; readonly isKeptDown: boolean },
+  ) {
+    const foreign =
+      ' No client waits for anything: it awaits something that is not simulated, such as a promise that nobody settles, real I/O or a real timer.'
+    const endless = ' There may be a loop without an end; else raise limits.steps.'
+    const hint = waiting.length > 0 ? ` Waiting: ${waiting.join('; ')}.` : isEndless ? endless : foreign
     const down = isKeptDown ? ' The process is down since world.crash(); world.restart() starts it.' : ''
     super(`${who} did not end: ${why}.${hint}${down}`)
     this.name = 'SimulationStuck'
@@ -40,15 +45,16 @@ export class SimulationStuck extends Error {
   }
 }
 
-/** The scenario ended while calls of its clients were under way, so nothing of what they do was searched. */
+/** The scenario has begun something and never waited for it, so nothing of what it does was searched. */
 export class ScenarioLeft extends Error {
   readonly code = 'SCENARIO_LEFT'
-  readonly waiting: readonly string[]
+  /** What it has begun, in words. */
+  readonly left: readonly string[]
 
-  constructor(waiting: readonly string[]) {
-    super(`The scenario ended although ${waiting.join('; ')}. Is an await missing?`)
+  constructor(left: readonly string[]) {
+    super(`The scenario ended: ${left.join('; ')}, and nobody has awaited that. Is an await missing?`)
     this.name = 'ScenarioLeft'
-    this.waiting = waiting
+    this.left = left
   }
 }
 
@@ -82,6 +88,16 @@ export class ProcessKilled extends Error {
   constructor() {
     super('The process was killed before the answer left it. Whether the command has taken effect is not known.')
     this.name = 'ProcessKilled'
+  }
+}
+
+/** There is no system to call: the process is down. */
+export class ProcessDown extends Error {
+  readonly code = 'PROCESS_DOWN'
+
+  constructor() {
+    super('No process is up. Wait for `world.up()`, or start it with `world.restart()`.')
+    this.name = 'ProcessDown'
   }
 }
 

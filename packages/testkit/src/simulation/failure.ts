@@ -1,11 +1,12 @@
 /** A run that failed, as it is told to people. */
 import type { History } from '../histories/history.ts'
 import type { FaultKind } from './faults.ts'
+import type { PropertyEntry } from './properties.ts'
 
-/** A fault that has struck. */
+/** A fault that has struck, or a note of the scenario. */
 export interface Strike {
-  readonly kind: FaultKind
-  /** Whom: a shard, the process, or the point at which it struck. */
+  readonly kind: FaultKind | 'note'
+  /** Whom, and when; the text of a note. */
   readonly whom: string
   /** Virtual milliseconds since the beginning. */
   readonly time: number
@@ -47,4 +48,18 @@ export interface SimulationFailure {
   readonly strikes: readonly Strike[]
   /** What clients called and heard in the smallest run. */
   readonly history: History
+}
+
+/** What a search has come to. */
+export interface SimulationReport {
+  readonly failure: SimulationFailure | undefined
+  /** Runs, and how many of them differed in who went when. */
+  readonly schedules: number
+  readonly distinct: number
+  readonly steps: number
+  /** How often each kind of fault has struck. */
+  readonly faults: Readonly<Record<FaultKind, number>>
+  readonly properties: readonly PropertyEntry[]
+  /** Whether a strategy with an end has come to it. */
+  readonly isExhausted: boolean
 }

@@ -8,7 +8,7 @@ import type { Answer, Batch, CommitReport } from '@bailiwick/store'
 import { seededRandom } from '../seeded-random.ts'
 import type { Agenda, Lane, Owner } from './agenda.ts'
 import type { SimulatedDisk } from './disks/disk.ts'
-import { ProcessKilled, ReplyLost } from './errors.ts'
+import { ProcessDown, ProcessKilled, ReplyLost } from './errors.ts'
 import { FaultPlan, lengthOf } from './fault-plan.ts'
 import type { FaultKind, PointSort } from './faults.ts'
 import { Life, LifeThread } from './life.ts'
@@ -86,10 +86,10 @@ export class Machine implements Owner {
     return this.#life ?? this
   }
 
-  /** The system that is open now. Throws `ProcessKilled` while none is. */
+  /** The system that is open now. Throws `ProcessDown` while none is. */
   get system(): System {
     const system = this.#life?.isDead === false ? this.#life.system : undefined
-    if (system === undefined) throw new ProcessKilled()
+    if (system === undefined) throw new ProcessDown()
     return system
   }
 
@@ -210,9 +210,9 @@ export class Machine implements Owner {
   // Faults.
 
   /** The next point of a sort is reached: the fault that strikes there, if one does. */
-  strikeAt(sort: PointSort): PlannedFault | undefined {
+  strikeAt(sort: PointSort, whom: (fault: PlannedFault) => string = () => `at a ${sort}`): PlannedFault | undefined {
     const fault = this.#isCalm ? undefined : this.plan.at(sort)
-    if (fault !== undefined && sort !== 'step') this.#parts.struck(fault.kind, sort)
+    if (fault !== undefined) this.#parts.struck(fault.kind, whom(fault))
     return fault
   }
 
@@ -225,7 +225,7 @@ export class Machine implements Owner {
   /** A thread is about to run code of an actor, named by type and event; a poison command ends it there. */
   serves(owner: Owner, where: string): void {
     if (!(owner instanceof LifeThread)) return
-    if (this.strikeAt('transition') !== undefined) this.#poison.set(where, POISON_TIMES)
+    if (this.strikeAt('transition', () => where) !== undefined) this.#poison.set(where, POISON_TIMES)
     const left = this.#poison.size === 0 ? 0 : (this.#poison.get(where) ?? 0)
     if (left === 0) return
     this.#poison.set(where, left - 1)
@@ -264,7 +264,7 @@ export class Machine implements Owner {
       failing.left -= 1
       throw new StoreUnavailable(failing.fault, 'the simulated disk fails for a while')
     }
-    const fault = this.strikeAt('commit')
+    const fault = this.strikeAt('commit', ({ amount, kind }) => `${sideOf(kind, amount)} a commit of shard ${shard}`)
     if (fault === undefined) return through()
     const isAfter = fault.amount % 2 === 1
     switch (fault.kind) {
@@ -313,4 +313,10 @@ export class Machine implements Owner {
     }
     this.#parts.agenda.setTimer(this.lane, () => this.ensureStarted(), RESTART_MS)
   }
+}
+
+/** Where a fault at a commit strikes, in words. */
+function sideOf(kind: FaultKind, amount: number): string {
+  if (kind === 'torn-write') return 'in the middle of'
+  return kind !== 'disk-full' && kind !== 'disk-busy' && amount % 2 === 1 ? 'after' : 'before'
 }

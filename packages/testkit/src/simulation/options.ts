@@ -93,6 +93,8 @@ const CHOICES = {
 
 /** Checks options. Throws `InvalidSimulation`, which names the field. */
 export function checkSimulation(options: SimulationOptions): void {
+  const given: unknown = options
+  if (typeof given !== 'object' || given === null) throw new InvalidSimulation('options', 'are missing')
   for (const name of Object.keys(options)) {
     if (!OPTIONS.has(name)) throw new InvalidSimulation(name, 'is no option')
   }

@@ -16,7 +16,7 @@ import type { Client } from './client.ts'
 import { InvalidSimulation, ModelContradicted } from './errors.ts'
 import type { SimulationOptions } from './options.ts'
 import { explore, simulate } from './simulate.ts'
-import type { SimulationReport } from './simulate.ts'
+import type { SimulationReport } from './failure.ts'
 import type { World } from './world.ts'
 
 /** What an actor should do: a plain function from a state and a command to the next state and the reply. */
@@ -71,6 +71,9 @@ export async function exploreModel<Definition extends ActorDefinition, State>(
 function asSimulation<Definition extends ActorDefinition, State>(options: ModelOptions<Definition, State>): SimulationOptions {
   const { actor, model, others = [], keys = ['subject'], clients = CLIENTS, commands = COMMANDS, generate = {}, ...rest } = options
   if (keys.length === 0) throw new InvalidSimulation('keys', 'must name at least one actor')
+  for (const name of ['actors', 'scenario', 'check']) {
+    if (name in rest) throw new InvalidSimulation(name, 'is no option of simulateModel: use simulate')
+  }
   const given: unknown = model
   if (typeof given !== 'object' || given === null || !('initial' in given) || !('reduce' in given) || typeof given.reduce !== 'function')
     throw new InvalidSimulation('model', 'must have an initial state and a function that reduces')
@@ -129,15 +132,24 @@ function queriesOf(actor: ActorDefinition): string[] {
 function specificationOf<State, Command>({ initial, reduce }: ActorModel<State, Command>): Model<State> {
   return {
     name: 'model',
-    initial,
+    initial: frozen(initial),
     step: (state, { f, input, outcome, output }) => {
       const reduced = reduce(state, { command: f, input } as Command) // As it was generated, from the schemas that the type is made of.
       requireReduced(f, reduced)
       if ('rejected' in reduced) return outcome !== 'ok' || output === REJECTED ? state : undefined
-      if (outcome !== 'ok') return reduced.state
-      return output !== REJECTED && sameValue(reduced.reply, output) ? reduced.state : undefined
+      const fits = outcome !== 'ok' || (output !== REJECTED && sameValue(reduced.reply, output))
+      return fits ? frozen(reduced.state) : undefined
     },
   }
+}
+
+/** A state that nobody can change in place: whoever reduces has to answer another one. */
+function frozen<State>(state: State): State {
+  if (typeof state === 'object' && state !== null && !Object.isFrozen(state)) {
+    Object.freeze(state)
+    for (const part of Object.values(state)) frozen(part)
+  }
+  return state
 }
 
 /** A reducer in plain JavaScript may forget to answer. */
@@ -149,7 +161,8 @@ function requireReduced(command: string, reduced: unknown): void {
 function requireFits<State>(history: History, specification: Model<State>): void {
   const answered = history.map((event) => (isRejection(event) ? { ...event, type: 'ok' as const, value: REJECTED } : event))
   const result = checkLinearizable(answered, specification)
-  if (result.verdict === 'no') throw new ModelContradicted(describeLinearizability(result))
+  // One that is not decided is no pass.
+  if (result.verdict !== 'yes') throw new ModelContradicted(describeLinearizability(result))
 }
 
 function isRejection({ type, value }: History[number]): boolean {

@@ -5,7 +5,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { Campaign } from './campaign.ts'
 import type { Run } from './campaign.ts'
 import { InvalidSimulation, NotDeterministic, StrayCall } from './errors.ts'
-import type { RunSize, SimulationFailure } from './failure.ts'
+import type { RunSize, SimulationFailure, SimulationReport, Strike } from './failure.ts'
 import { FAULT_KINDS } from './faults.ts'
 import type { FaultKind } from './faults.ts'
 import { auditAsync } from './async-audit.ts'
@@ -13,7 +13,6 @@ import { installGuards } from './guards.ts'
 import { checkSimulation } from './options.ts'
 import type { SimulationOptions } from './options.ts'
 import { PropertyUnmet } from './properties.ts'
-import type { PropertyEntry } from './properties.ts'
 import { describeFailure } from './report.ts'
 import { shrink } from './shrink.ts'
 import { adviceOn } from './stray-advice.ts'
@@ -21,20 +20,6 @@ import type { Stray } from './stray.ts'
 import type { FailedRun } from './shrink.ts'
 import { decodeTape, encodeTape } from './tape.ts'
 import type { TapeText } from './tape.ts'
-
-/** What a search has come to. */
-export interface SimulationReport {
-  readonly failure: SimulationFailure | undefined
-  /** Runs, and how many of them differed in who went when. */
-  readonly schedules: number
-  readonly distinct: number
-  readonly steps: number
-  /** How often each kind of fault has struck. */
-  readonly faults: Readonly<Record<FaultKind, number>>
-  readonly properties: readonly PropertyEntry[]
-  /** Whether a strategy with an end has come to it. */
-  readonly isExhausted: boolean
-}
 
 /** A simulation has found a run that fails. Its message says what failed, how large the run is, and how to see it again. */
 export class SimulationFailed extends Error {
@@ -173,7 +158,11 @@ type Found = Pick<SimulationFailure, 'run' | 'strategy' | 'schedule' | 'firstSch
 function failureOf(options: SimulationOptions, error: Error, run: Run, found: Found): SimulationFailure {
   const { history, strikes } = run.world
   const seed = options.seed ?? 1
-  return { ...found, error, seed, after: sizeOf(failedRunOf(run), run), faults: strikes.map(({ kind }) => kind), strikes, history }
+  return { ...found, error, seed, after: sizeOf(failedRunOf(run), run), faults: kindsIn(strikes), strikes, history }
+}
+
+function kindsIn(strikes: readonly Strike[]): readonly FaultKind[] {
+  return strikes.flatMap(({ kind }) => (kind === 'note' ? [] : [kind]))
 }
 
 function failedRunOf({ tape }: Run): FailedRun {

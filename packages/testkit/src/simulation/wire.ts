@@ -21,6 +21,10 @@ export class WireEnd implements Transport {
     this.#lane = lane
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   connect(other: WireEnd): void {
     this.#other = other
   }

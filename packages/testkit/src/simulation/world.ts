@@ -10,6 +10,7 @@ import type { ActorDefinition, ActorKey, System } from '@bailiwick/kernel'
 import type { HistoryEvent } from '../histories/history.ts'
 import { Agenda } from './agenda.ts'
 import type { AgendaLimits, Director, Ending, Lane, Owner } from './agenda.ts'
+import { AwaitedPromise } from './awaited.ts'
 import { SimulatedClient } from './client.ts'
 import type { Client, ClientWorld } from './client.ts'
 import { InvalidSimulation, requireMs, ScenarioLeft, SimulationStuck } from './errors.ts'
@@ -56,6 +57,9 @@ export type Check = (world: World) => unknown
 const REST_LOOK_MS = 500
 const REST_MS = 600_000
 const WORK_LANES = 16
+const EVENTUALLY_LOOK_MS = 100
+/** How long faults may go on to strike while what the scenario has left comes to rest. */
+const DRAIN_MS = 60_000
 const OUTSIDE = 'code outside of transitions (scenario, check, effect or turn)'
 const ENDINGS: Readonly<Record<Exclude<Ending, 'done'>, string>> = {
   'nothing left': 'nothing can happen any more',
@@ -75,6 +79,7 @@ export class World implements Director, Onlooker, ClientWorld, Owner {
   readonly #parts: WorldParts
   readonly #machine: Machine
   readonly #clients: SimulatedClient[] = []
+  readonly #begun: { readonly what: string; readonly promise: AwaitedPromise<unknown> }[] = []
   readonly #hash = new RunHash()
   readonly #laneSteps = new Map<string, number>()
   readonly #lane: Lane
@@ -105,7 +110,7 @@ export class World implements Director, Onlooker, ClientWorld, Owner {
 
   // What scenarios and checks use.
 
-  /** The system that is open now. What is called on it is no step, and stands in no history. Throws `ProcessKilled` while none is open. */
+  /** The system that is open now. What is called on it is no step, and stands in no history. Throws `ProcessDown` while none is open. */
   get system(): System {
     return this.#machine.system
   }
@@ -132,15 +137,23 @@ export class World implements Director, Onlooker, ClientWorld, Owner {
    * Has several clients do something at the same time: so many the one piece of work, or each its own. Resolves when all are
    * done; rejects with the first error. Throws `InvalidSimulation`.
    */
-  async together(count: number, work: (client: Client, index: number) => Promise<void>): Promise<void>
-  async together(...work: readonly ((client: Client) => Promise<void>)[]): Promise<void>
-  async together(
+  together(count: number, work: (client: Client, index: number) => Promise<void>): Promise<void>
+  together(...work: readonly ((client: Client) => Promise<void>)[]): Promise<void>
+  together(
     first: number | ((client: Client) => Promise<void>),
     ...rest: readonly ((client: Client, index: number) => Promise<void>)[]
   ): Promise<void> {
+    return this.expectAwaited('clients were set to work together', this.#together(first, rest))
+  }
+
+  async #together(
+    first: number | ((client: Client) => Promise<void>),
+    rest: readonly ((client: Client, index: number) => Promise<void>)[],
+  ): Promise<void> {
     const isCount = typeof first === 'number'
-    if (isCount && !(Number.isSafeInteger(first) && first >= 1))
+    if (isCount && !(Number.isSafeInteger(first) && first >= 1)) {
       throw new InvalidSimulation('together', `must be of a whole number from 1, not ${first}`)
+    }
     const [each] = rest
     const all = isCount ? Array.from({ length: first }, () => each) : [first, ...rest]
     await Promise.all(
@@ -161,13 +174,21 @@ export class World implements Director, Onlooker, ClientWorld, Owner {
 
   /**
    * Takes so much virtual time, as part of the process: for what stands in for the outside world in turns and effects. If the
-   * process dies meanwhile, this never returns, so what would have come after does not happen.
+   * process dies meanwhile, this never returns, so what would have come after does not happen. Rejects when the signal fires.
    */
-  async workFor(ms: number): Promise<void> {
+  async workFor(ms: number, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     requireMs('workFor', ms)
     const lane = this.agenda.lane(`work ${this.#workers % WORK_LANES}`, 'work', this.#machine.owner)
     this.#workers += 1
-    await new Promise<void>((resolve) => void this.agenda.setTimer(lane, resolve, ms))
+    await new Promise<void>((resolve, reject) => {
+      const timer = this.agenda.setTimer(lane, resolve, ms)
+      const abort = (): void => {
+        timer.cancel()
+        reject(signal?.reason instanceof Error ? signal.reason : new Error('The work was interrupted.'))
+      }
+      if (signal?.aborted === true) abort()
+      else signal?.addEventListener('abort', abort, { once: true })
+    })
   }
 
   /** A source of unsigned 32-bit integers, from the tape. Streams of different names are independent of each other. */
@@ -179,6 +200,34 @@ export class World implements Director, Onlooker, ClientWorld, Owner {
   draw(stream: string, below: number): number {
     if (!Number.isSafeInteger(below) || below < 1) throw new InvalidSimulation('draw', `must be below a whole number from 1, not ${below}`)
     return this.draws(stream)() % below
+  }
+
+  /** True once in so many times; false when a failing run is made smaller. For stand-ins that fail now and then. */
+  chance(stream: string, oneIn: number): boolean {
+    return this.draw(stream, oneIn) === oneIn - 1
+  }
+
+  /** Writes a line into the report of the run, among what clients call and hear. */
+  note(text: string): void {
+    if (this.#phase !== 'over') this.strikes.push({ kind: 'note', whom: text, time: this.agenda.now, at: this.history.length })
+  }
+
+  /**
+   * Claims that something comes true within so much virtual time, a minute by default; looks again and again. The run fails if
+   * it does not.
+   */
+  async eventually(
+    name: string,
+    isTrue: () => Promise<boolean> | boolean,
+    { withinMs = 60_000 }: { readonly withinMs?: number } = {},
+  ): Promise<void> {
+    const until = this.agenda.now + withinMs
+    let isSo = await isTrue()
+    while (!isSo && this.agenda.now < until) {
+      await this.sleep(Math.min(EVENTUALLY_LOOK_MS, until - this.agenda.now))
+      isSo = await isTrue()
+    }
+    this.always(name, isSo, () => `not within ${withinMs} ms`)
   }
 
   /** Whether a part of the scenario is to happen; always, until a failing run is made smaller. Name each part once. */
@@ -203,13 +252,13 @@ export class World implements Director, Onlooker, ClientWorld, Owner {
   }
 
   /**
-   * Waits until every shard serves and nothing waits to be handled or delivered, for at most ten virtual minutes. Before the
-   * check this has happened.
+   * Waits until every shard serves and nothing waits to be handled or delivered, for at most ten virtual minutes unless
+   * something else is said. Before the check this has happened.
    */
-  async rest(): Promise<void> {
+  async rest(maxMs: number = REST_MS): Promise<void> {
     // Time passes only when nobody can go on: what is on its way has arrived by then.
     await this.sleep(1)
-    for (let waitedMs = 0; waitedMs <= REST_MS; waitedMs += REST_LOOK_MS) {
+    for (let waitedMs = 0; waitedMs <= maxMs; waitedMs += REST_LOOK_MS) {
       const system = await this.#machine.up()
       const { lanes, outbox } = system.stats()
       if (system.health().status === 'ready' && outbox === 0 && Object.values(lanes).every(({ depth }) => depth === 0)) return
@@ -259,6 +308,12 @@ export class World implements Director, Onlooker, ClientWorld, Owner {
     return await this.#machine.throughNetwork(lane, send)
   }
 
+  expectAwaited<T>(what: string, promise: Promise<T>): Promise<T> {
+    const looking = AwaitedPromise.of(promise)
+    if (this.#phase !== 'over') this.#begun.push({ what, promise: looking })
+    return looking
+  }
+
   // The run itself.
 
   /** Runs scenario and check. Never rejects. */
@@ -271,7 +326,10 @@ export class World implements Director, Onlooker, ClientWorld, Owner {
       await this.#untilSettled('The system', async () => void (await this.#machine.up()))
       this.#phase = 'scenario'
       if (this.#failure === undefined) await this.#untilSettled('The scenario', async () => await scenario(this))
-      if (this.#failure === undefined) this.#requireNobodyLeft()
+      if (this.#failure === undefined) this.#requireAllAwaited()
+      // What the scenario has left to be done, such as an effect, may meet faults as well.
+      if (this.#failure === undefined && tape.faults.length > 0)
+        await this.#untilSettled('What the scenario has left', () => this.rest(DRAIN_MS))
       this.#phase = 'check'
       this.#machine.calm()
       if (this.#failure === undefined && check !== undefined) await this.#untilSettled('The check', async () => await this.#runCheck(check))
@@ -363,9 +421,9 @@ export class World implements Director, Onlooker, ClientWorld, Owner {
     }
   }
 
-  #requireNobodyLeft(): void {
-    const waiting = this.#waiting()
-    if (waiting.length > 0) this.fail(new ScenarioLeft(waiting))
+  #requireAllAwaited(): void {
+    const left = this.#begun.filter(({ promise }) => !promise.isAwaited).map(({ what }) => what)
+    if (left.length > 0) this.fail(new ScenarioLeft(left))
   }
 
   async #runCheck(check: Check): Promise<void> {
@@ -391,7 +449,9 @@ export class World implements Director, Onlooker, ClientWorld, Owner {
     if (ending === 'done') return
     const { now, steps } = this.agenda
     const why = `${ENDINGS[ending]}, after ${steps} steps and ${now} ms`
-    this.fail(new SimulationStuck(who, why, this.#waiting(), this.#machine.isKeptDown))
+    this.fail(
+      new SimulationStuck(who, why, this.#waiting(), { isEndless: ending === 'too many steps', isKeptDown: this.#machine.isKeptDown }),
+    )
   }
 }
 
