@@ -1,4 +1,4 @@
-// Which module may import which. The arrows: examples → actors → kernel → store; inspector → kernel; testkit, cli → kernel, store; the tests of examples → testkit.
+// Which module may import which. The arrows: examples → actors → kernel → store; inspector → kernel; testkit, cli → kernel, store; the tests of examples, and those that show testing → testkit.
 // test/ and bench/ may import every package.
 
 /** The only packages of ours that a package may import. */
@@ -98,7 +98,7 @@ export default {
       name: 'examples-are-self-contained',
       comment: 'An example is what a reader can copy: the public API, xstate, zod, their data and Node.js.',
       severity: 'error',
-      from: { path: '^packages/examples/(?!test/)' },
+      from: { path: '^packages/examples/(?!test/|testing/)' },
       to: {
         dependencyTypesNot: ['core', 'local', 'type-only'],
         pathNot: ['^packages/(kernel|actors|examples)/', '(^|/)(xstate|zod|@octokit/webhooks-examples)/'],

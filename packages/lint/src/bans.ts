@@ -42,6 +42,10 @@ const inside: Ban = {
   because: 'it is no part of the public API, and may change in any version',
   instead: '`@bailiwick/kernel` and `@bailiwick/actors`',
 }
+const testing: Ban = {
+  because: 'it is for tests',
+  instead: '`@bailiwick/kernel`; lint tests without this rule',
+}
 
 const modulesByBan: readonly (readonly [ban: Ban, modules: readonly string[]])[] = [
   [
@@ -149,6 +153,7 @@ export const signalBan: Ban = signal
 /** The ban on a module, by what an import calls it, a file inside a package included. */
 export function banOfModule(specifier: string): Ban | undefined {
   const name = nameOfModule(specifier)
+  if (name === '@bailiwick/testkit') return testing
   if (name.startsWith('@bailiwick/')) return publicPackages.has(name) ? undefined : inside
   return banByModule.get(name) ?? banByModule.get(packageOf(name))
 }

@@ -68,7 +68,8 @@ export class XStateHost<Owner> implements Host<Owner>, ActorPort {
     const { snapshot } = actor
     if (snapshot.status !== 'active') return { snapshot, isAccepted: false, timers: NO_TIMERS, wishes: NO_WISHES, actions: NO_ACTIONS }
     this.#begin(actor, event)
-    const next = this.#logic.transition(snapshot, event, this.#scope.asXState) as SnapshotLike
+    const made = this.#logic.transition(snapshot, event, this.#scope.asXState) as SnapshotLike
+    const next = isSame(snapshot, made) ? snapshot : made
     // An error that nothing in the logic handles, of a child for instance, is a failure like a throw: it is no state to be kept.
     if (next.status === 'error') throw asError(next.error)
     return this.#end(next)
@@ -245,6 +246,13 @@ class Scope {
 function stopChild(child: AnyActorRef): void {
   // The method that XState's own parents use; `stop` refuses for a child.
   ;(child as unknown as { _stop(): void })._stop()
+}
+
+/** Whether a step has changed nothing: logic that is no machine makes a new snapshot for each event, whatever it answers. */
+function isSame(before: SnapshotLike, after: SnapshotLike): boolean {
+  if (before === after) return true
+  if (before.value !== undefined || after.value !== undefined) return false
+  return before.context !== undefined && before.context === after.context && before.status === after.status && before.output === after.output
 }
 
 function childrenOf(snapshot: SnapshotLike & { readonly children?: Readonly<Record<string, AnyActorRef>> }): readonly AnyActorRef[] {

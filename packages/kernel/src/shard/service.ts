@@ -326,7 +326,8 @@ export function absorb(core: ShardCore, cell: Cell, step: Step, chain: () => rea
 
 function eventOf(core: ShardCore, { name, isStamped }: AnyCommand, input: object | null): EventLike {
   const event: EventLike & { at?: number } = { ...input, type: name }
-  if (isStamped) event.at = core.clock.wall()
+  // The time of the batch, which is what its commit is dated with: after a restart no stamp can be earlier.
+  if (isStamped) event.at = core.batch.at
   return event
 }
 
@@ -397,7 +398,7 @@ function replyOf(core: ShardCore, cell: Cell, waiting: Waiting, snapshot: Step['
 /** What a reply function gets as input: with the time that the logic was told, where the command is stamped. */
 function inputOf(core: ShardCore, { command, input }: Waiting, event: EventLike | undefined): object {
   if (command?.isStamped !== true) return input ?? {}
-  return { ...input, at: event === undefined ? core.clock.wall() : (event as { readonly at?: number }).at } // Added by `eventOf`.
+  return { ...input, at: event === undefined ? core.batch.at : (event as { readonly at?: number }).at } // Added by `eventOf`.
 }
 
 function notSerializable(cell: Cell, where: string, fault: { readonly path: string; readonly detail: string }): NotSerializable {
