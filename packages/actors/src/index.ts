@@ -49,3 +49,35 @@ export type {
   BudgetRenewOutcome,
   BudgetReserveOutcome,
 } from './budget/outcomes.ts'
+
+// Tokens
+export { defineTokens } from './tokens/define-tokens.ts'
+export type { TokensCommands, TokensDefinition, TokensRules } from './tokens/define-tokens.ts'
+export { Tokens } from './tokens/tokens.ts'
+export type { IssuedToken, TokenRequest, TokenRevokeOptions, TokensOptions, TokenUse } from './tokens/tokens.ts'
+export type { TokenKey } from './tokens/token-keys.ts'
+export type { TokenClaims } from './tokens/token-text.ts'
+export {
+  TokenCapabilityMismatch,
+  TokenExpired,
+  TokenInvalid,
+  TokenLimitReached,
+  TokenPrincipalMismatch,
+  TokenRevoked,
+  TokenSecretMissing,
+} from './tokens/errors.ts'
+
+// Tokens of agents
+export { defineAgentTokens } from './agent-tokens/define-agent-tokens.ts'
+export type { AgentTokensCommands, AgentTokensDefinition, AgentTokensRules, AgentTokenView } from './agent-tokens/define-agent-tokens.ts'
+export { AgentTokens } from './agent-tokens/agent-tokens.ts'
+export type { AgentTokenCheck, AgentTokenRequest, AgentTokenRevokeOptions, IssuedAgentToken } from './agent-tokens/agent-tokens.ts'
+export { AgentTokenUnknown, AlreadyExists } from './agent-tokens/errors.ts'
+
+// Handles
+export { defineHandles } from './handles/define-handles.ts'
+export type { HandlesCommands, HandlesDefinition, HandlesRules } from './handles/define-handles.ts'
+export { Handles } from './handles/handles.ts'
+export type { HandleExpandRequest, HandleExpansion, HandleRelease, HandleRequest, StoredHandle } from './handles/handles.ts'
+export type { HandleDenied, HandleGrant, HandlePage, HandleRow, HandleScopeValue, HandleSelection } from './handles/grant.ts'
+export { HandleEvicted, HandleTooLarge } from './handles/errors.ts'

@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '../../../..')
+
+test('the page on idempotent endpoints shows its example as it is', () => {
+  const page = readFileSync(join(root, 'docs/actors/idempotent-endpoint.md'), 'utf8')
+  const shown = [...page.matchAll(/```ts\n\/\/ (packages\/examples\/\S+)\n([\s\S]*?)```/g)]
+  expect(shown.map(([, path]) => path)).toEqual([
+    'packages/examples/idempotent-endpoint/orders.actor.ts',
+    'packages/examples/idempotent-endpoint/main.ts',
+  ])
+  for (const [, path = '', text] of shown) expect(text).toBe(readFileSync(join(root, path), 'utf8'))
+})
