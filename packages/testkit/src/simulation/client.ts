@@ -2,11 +2,11 @@
  * Clients of a simulated system: they live outside of its process and go on when it dies. Each of their calls is a step of
  * its own, is written into the history, and meets what a network does to calls.
  */
-import { outcomeOf } from '@bailiwick/kernel'
+import { BailiwickError, outcomeOf } from '@bailiwick/kernel'
 import type { ActorDefinition, ActorKey, RefOf, System } from '@bailiwick/kernel'
 import type { HistoryEvent } from '../histories/history.ts'
 import type { Agenda, Lane } from './agenda.ts'
-import { ReplyLost, requireMs } from './errors.ts'
+import { ProcessKilled, ReplyLost, requireMs } from './errors.ts'
 
 /** What a client can do. */
 export interface Client {
@@ -235,9 +235,10 @@ function hadNoEffect(error: unknown, isDeferred: boolean): boolean {
 }
 
 function isWorthTrying(error: unknown): boolean {
-  if (codeOf(error) === undefined) return false
-  const isRetryable = typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === true
-  return isRetryable || !hadNoEffect(error, false)
+  if (error instanceof ProcessKilled || error instanceof ReplyLost) return true
+  // Errors of others are final unless they say something else.
+  if (typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === true) return true
+  return error instanceof BailiwickError && !hadNoEffect(error, false)
 }
 
 function codeOf(error: unknown): string | undefined {

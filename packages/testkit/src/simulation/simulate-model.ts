@@ -2,7 +2,7 @@
  * An actor against a model of it: commands are generated from its own schemas, several clients send them at the same time,
  * faults strike, and what the clients have heard must be what a plain reducer could have answered, in some order that fits.
  */
-import type { ActorDefinition } from '@bailiwick/kernel'
+import type { ActorDefinition, ActorKey } from '@bailiwick/kernel'
 import type { Arbitrary } from 'fast-check'
 import { commandsOf } from '../generation/commands-of.ts'
 import type { CommandOf, CommandsOfOptions } from '../generation/commands-of.ts'
@@ -34,7 +34,7 @@ export interface ModelOptions<Definition extends ActorDefinition, State> extends
   /** Other actors that the actor needs. */
   readonly others?: readonly ActorDefinition[]
   /** Keys of the actors that are called. Default one, `subject`. */
-  readonly keys?: readonly string[]
+  readonly keys?: readonly ActorKey[]
   /** How many clients call at the same time. Default 3. */
   readonly clients?: number
   /** How many commands each client sends at most. Default 4. */
@@ -100,7 +100,7 @@ function asSimulation<Definition extends ActorDefinition, State>(options: ModelO
     check: async (world) => {
       // What was acknowledged must still be there when everything is over.
       const observer = world.client('observer')
-      if (reads !== undefined) for (const key of keys) await send(world, observer, actor, [key], `at the end ${key}`, reads)
+      if (reads !== undefined) for (const key of keys) await send(world, observer, actor, [key], `at the end ${JSON.stringify(key)}`, reads)
       requireFits(world.history, specification)
     },
   }
@@ -110,7 +110,7 @@ async function send(
   world: World,
   client: Client,
   actor: ActorDefinition,
-  keys: readonly string[],
+  keys: readonly ActorKey[],
   name: string,
   arbitrary: Arbitrary<AnyCommand>,
 ): Promise<void> {
