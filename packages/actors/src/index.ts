@@ -81,3 +81,59 @@ export { Handles } from './handles/handles.ts'
 export type { HandleExpandRequest, HandleExpansion, HandleRelease, HandleRequest, StoredHandle } from './handles/handles.ts'
 export type { HandleDenied, HandleGrant, HandlePage, HandleRow, HandleScopeValue, HandleSelection } from './handles/grant.ts'
 export { HandleEvicted, HandleTooLarge } from './handles/errors.ts'
+
+export { realPause } from './pause.ts'
+export type { Pause } from './pause.ts'
+
+// Idempotent endpoint
+export { defineIdempotentEndpoint } from './idempotency/define-idempotent-endpoint.ts'
+export type { EndpointCommands, EndpointDefinition, EndpointOptions, EndpointSize } from './idempotency/define-idempotent-endpoint.ts'
+export { IdempotentEndpoint } from './idempotency/idempotent-endpoint.ts'
+export type { EndpointRequest, EndpointSurroundings, Work, WorkContext } from './idempotency/idempotent-endpoint.ts'
+export type { EndpointResponse, HandledResponse } from './idempotency/response.ts'
+export { DEFAULT_HEADERS, isDeterministic } from './idempotency/rules.ts'
+export type { CheckedRules as CheckedEndpointRules, EndpointRules } from './idempotency/rules.ts'
+export type {
+  Asking,
+  Completion,
+  KeptOutcome,
+  KeptResponse,
+  Ledger as EndpointLedger,
+  Reservation as EndpointReservation,
+  Standing,
+} from './idempotency/ledger.ts'
+export { idempotent } from './idempotency/node-http.ts'
+export type { HttpHandler, HttpOptions, HttpWork } from './idempotency/node-http.ts'
+export { KEY_HEADER, keyOfHeader } from './idempotency/key-header.ts'
+export { problem, problemOf } from './idempotency/problem.ts'
+export {
+  EndpointError,
+  KeyConflict,
+  KeyInProgress,
+  KeyMissing,
+  RequestTooLarge,
+  ReservationLost,
+  ResponseTooLarge,
+  TooManyInProgress,
+} from './idempotency/errors.ts'
+
+// Traces
+export { defineTrace, defineTraceSegments } from './traces/define-trace.ts'
+export type {
+  Appended,
+  SegmentCommands,
+  SegmentsDefinition,
+  SegmentState,
+  TraceCommands,
+  TraceDefinition,
+  TraceOptions,
+} from './traces/define-trace.ts'
+export { Trace } from './traces/trace.ts'
+export type { AppendOptions, TraceSummary, TraceSurroundings, VerifyOptions } from './traces/trace.ts'
+export type { TraceFault, TraceVerdict } from './traces/chain-verifier.ts'
+export type { TraceCheckpoint, TraceHead, TraceRecord, TraceSecret } from './traces/chain.ts'
+export type { ChainState } from './traces/head.ts'
+export type { TraceRules } from './traces/rules.ts'
+export { verifyTraceLines } from './traces/export-lines.ts'
+export type { VerifyLinesOptions } from './traces/export-lines.ts'
+export { TraceBroken, TracePruned, TraceRecordRefused, TraceSecretWrong } from './traces/errors.ts'

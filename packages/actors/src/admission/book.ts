@@ -182,7 +182,7 @@ export function release(
   return draft.done({ outcome: draft.leave(id) ? 'removed' : 'unknown' })
 }
 
-/** Takes an execution out, wherever it is, and lets it know. */
+/** Takes an execution out, wherever it is, and lets it know. One that has not come yet, or is over, is remembered: it gets nothing when it comes. */
 export function cancel(
   before: Book,
   { id }: { readonly id: string },
@@ -190,7 +190,11 @@ export function cancel(
 ): Step<{ readonly outcome: 'cancelled'; readonly was: 'waiting' | 'active' } | { readonly outcome: 'unknown' }> {
   const draft = new Draft(before, at)
   const slot = slotOf(draft.book, id)
-  if (slot === undefined) return draft.done(draft.leave(id) ? { outcome: 'cancelled', was: 'waiting' } : { outcome: 'unknown' })
+  if (slot === undefined) {
+    if (draft.leave(id)) return draft.done({ outcome: 'cancelled', was: 'waiting' })
+    draft.forbid(id)
+    return draft.done({ outcome: 'unknown' })
+  }
   draft.free(slot, 'cancelled')
   draft.ring(id, 'cancelled')
   draft.promote()
@@ -304,6 +308,12 @@ class Draft {
     this.count('cancelled')
     this.ring(id, 'cancelled')
     return true
+  }
+
+  /** Remembers that an execution is not to begin, unless another end of it is known. */
+  forbid(id: string): void {
+    const end = endOf(this.book, id)
+    if (end === undefined || end.outcome === 'expired') this.#noteEnd({ id, serial: this.#takeSerial(), outcome: 'cancelled' })
   }
 
   /** Gives the free slots to those who have waited longest; answers to how many. */

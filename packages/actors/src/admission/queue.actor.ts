@@ -115,7 +115,7 @@ export function defineQueue({ type, module, bell, directory }: QueueParts): Queu
       cancel: command({ input: cancelInput, reply: ({ context }) => context.answer, priority: 'high' }),
       setLimit: command({ input: limitInput, reply: ({ context }) => context.answer, priority: 'high' }),
       look: query({ input: z.object({ id: executionId }), reply: ({ context, input }) => whereaboutsOf(bookOf(context), input.id) }),
-      figures: query({ reply: ({ context }) => (isUsed(context.rest) ? figuresOf(bookOf(context)) : null) }),
+      figures: query({ reply: ({ context }) => (isUsed(context) ? figuresOf(bookOf(context)) : null) }),
     },
     persist: 'journal',
     journal: { snapshotEvery: 1_000 },
@@ -124,9 +124,9 @@ export function defineQueue({ type, module, bell, directory }: QueueParts): Queu
   return definition as unknown as QueueDefinition // Its replies are told apart by command, which a state that holds the last answer cannot say.
 }
 
-/** Whether anybody has asked for a slot, or set a limit. Giving back what was never taken is no use. */
-function isUsed({ serial, set, totals }: StoredBook['rest']): boolean {
-  return serial > 0 || set !== null || totals.refused > 0
+/** Whether anybody has asked for a slot, or set a limit. Giving back or cancelling what was never there is no use. */
+function isUsed({ rest: { set, totals }, size }: StoredBook): boolean {
+  return set !== null || size > 0 || Object.values(totals).some((count) => count > 0)
 }
 
 function stepOf(book: Book, event: QueueEvent): Step<object | null> {

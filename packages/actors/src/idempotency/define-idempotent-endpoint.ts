@@ -4,9 +4,8 @@
  * It decides who does the work under a key, and keeps what came of it. It is journaled: a reservation, a renewal and a
  * completion are one row each, whatever else is kept.
  */
-import { command, defineActor, query, stamped } from '@bailiwick/kernel'
+import { command, defineActor, InvalidDefinition, query, stamped } from '@bailiwick/kernel'
 import type { ActorDefinition, CommandBuilder, Stamp } from '@bailiwick/kernel'
-import { InvalidDefinition } from '@bailiwick/kernel'
 import { fromTransition } from 'xstate'
 import type { TransitionSnapshot } from 'xstate'
 import { z } from 'zod'

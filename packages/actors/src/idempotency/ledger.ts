@@ -258,15 +258,18 @@ function byAge(entries: readonly Completed[]): readonly Completed[] {
 }
 
 function withoutCompleted(ledger: Ledger, names: readonly string[]): Ledger {
-  let next = ledger
+  const pages: Record<`page ${number}`, Page> = {}
+  let { completed, bytes } = ledger
   for (const name of names) {
     const page = pageOf(name)
-    const entry = next[page]?.[name]
-    if (entry === undefined) continue
-    const changed = { [page]: without(next[page] ?? {}, [name]) }
-    next = { ...next, ...changed, completed: next.completed - 1, bytes: next.bytes - entry.bytes }
+    const entries = pages[page] ?? ledger[page]
+    const entry = entries?.[name]
+    if (entries === undefined || entry === undefined) continue
+    pages[page] = without(entries, [name])
+    completed -= 1
+    bytes -= entry.bytes
   }
-  return next
+  return completed === ledger.completed ? ledger : { ...ledger, ...pages, completed, bytes }
 }
 
 function without<Entry>(entries: Readonly<Record<string, Entry>>, names: readonly string[]): Readonly<Record<string, Entry>> {

@@ -46,6 +46,7 @@ export interface TraceSurroundings {
 
 type Description = Omit<ChainState, 'open'>
 
+const REAL: TraceSurroundings = { pause: realPause }
 const TIMES = 12
 const LOOKS_MAX = 100
 const LOOK_MS_MAX = 100
@@ -61,7 +62,7 @@ export class Trace {
   readonly #secretId: string
 
   /** Throws `TraceSecretWrong` where there is no secret. */
-  constructor(system: Pick<System, 'actor'>, definition: TraceDefinition, surroundings: TraceSurroundings = { pause: realPause }) {
+  constructor(system: Pick<System, 'actor'>, definition: TraceDefinition, surroundings: TraceSurroundings = REAL) {
     this.#system = system
     this.#definition = definition
     this.#parts = tracePartsOf(definition)

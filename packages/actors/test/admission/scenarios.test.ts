@@ -193,6 +193,12 @@ describe('leaving', () => {
     expect(await small.stats({ action: 'build' })).toMatchObject({ active: 1, waiting: 0 })
   })
 
+  test('A06 a cancel that comes before its execution counts', async () => {
+    expect(await small.cancel({ action: 'build', executionId: 'E1' })).toEqual({ outcome: 'unknown' })
+    expect(await small.stats({ action: 'build' })).toBeUndefined()
+    expect(await small.acquire({ action: 'build', executionId: 'E1' })).toEqual({ outcome: 'cancelled' })
+  })
+
   test('A07 cancelling one that works frees its slot, promotes the head, and tells the work', async () => {
     const told = Promise.withResolvers<unknown>()
     const begun = Promise.withResolvers<undefined>()

@@ -56,6 +56,7 @@ describe('the ledger of an endpoint', () => {
     expect(book.look('a', 1_799).outcome).toBe('completed')
     expect(book.look('a', 1_800).outcome).toBe('free')
     expect(book.reserve('a', 1_800)).toMatchObject({ outcome: 'owner', epoch: 2 })
+    expect(book.ledger).toMatchObject({ completed: 0, bytes: 0 })
   })
 
   test('a lease is over at the moment at which it ends, and the next owner has a larger epoch', () => {
@@ -158,7 +159,7 @@ describe('the ledger of an endpoint', () => {
 })
 
 describe('the rules of an endpoint', () => {
-  test.each([
+  test.each<[object, string]>([
     [{ leaseMs: 29 }, 'leaseMs'],
     [{ ttlMs: 0 }, 'ttlMs'],
     [{ waitMs: -1 }, 'waitMs'],

@@ -19,7 +19,11 @@ const request = { principal: 'ada', operation: 'POST /orders', key: 'k1', payloa
 function work() {
   const end = Promise.withResolvers<EndpointResponse>()
   const begun: { readonly epoch: number; readonly signal: AbortSignal }[] = []
-  return { end, begun, run: (context: { readonly epoch: number; readonly signal: AbortSignal }) => (begun.push(context), end.promise) }
+  const run = (context: { readonly epoch: number; readonly signal: AbortSignal }): Promise<EndpointResponse> => {
+    begun.push(context)
+    return end.promise
+  }
+  return { end, begun, run }
 }
 
 describe('an idempotent endpoint in time', () => {

@@ -13,7 +13,7 @@ import { place } from '../idempotency/place.ts'
 
 async function open(directory = place(), shards = 2): Promise<System> {
   const system = await openSystem({ directory, actors: [audit, shortAudit, namedAudit, auditSegments], shards })
-  onTestFinished(() => system.close())
+  onTestFinished(async () => void (await system.close()))
   return system
 }
 
@@ -150,7 +150,15 @@ describe('a trace', () => {
     for (const wrong of ['x'.repeat(59), undefined, 5n, circle, () => 1]) {
       await expect(trace.append('main', wrong)).rejects.toMatchObject({ code: 'TRACE_RECORD_REFUSED' })
     }
-    for (const odd of [null, 0.1 + 0.2, [1, , 2], { b: 1, 2: 'c', a: undefined }, JSON.parse('{"__proto__":1}'), 'ä\u2028"', new Date(0)])
+    for (const odd of [
+      null,
+      0.1 + 0.2,
+      [1, undefined, 2],
+      { b: 1, 2: 'c', a: undefined },
+      JSON.parse('{"__proto__":1}'),
+      'ä\u2028"',
+      new Date(0),
+    ])
       await trace.append('main', odd)
     expect(await trace.verify('main')).toMatchObject({ outcome: 'intact', records: 8 })
     expect(await verifyTraceLines(await listOf(trace.export('main')), { secret: AUDIT_SECRET })).toMatchObject({ outcome: 'intact' })
