@@ -88,7 +88,7 @@ export class LeaseRef {
     const lease = new Lease(this.#parts, { owner, epoch: answer.epoch, ttlMs, isAuto: renewal === 'auto' })
     // One that was waited for may have been granted at any moment up to now; how long ago, only renewing it tells.
     if (waitMs === 0) lease.extend(askedAt)
-    else await confirm(lease)
+    else await lease.confirm()
     return lease
   }
 
@@ -184,6 +184,16 @@ export class Lease {
     await this.release()
   }
 
+  /** Renews it for the first time. Where that fails it is not given back: another lease of the same owner may count on it. For the kernel. */
+  async confirm(): Promise<void> {
+    try {
+      await this.renew()
+    } catch (error) {
+      this.#end(error)
+      throw error
+    }
+  }
+
   /** Counts on it from the moment before the request left. For the kernel. */
   extend(askedAt: number): void {
     const { clock } = this.#parts
@@ -220,16 +230,6 @@ export class Lease {
   #stopTimers(): void {
     for (const timer of this.#timers) timer.cancel()
     this.#timers = []
-  }
-}
-
-/** A lease that cannot be confirmed is given back, as far as that is possible, so that it does not stay with nobody. */
-async function confirm(lease: Lease): Promise<void> {
-  try {
-    await lease.renew()
-  } catch (error) {
-    lease.release().catch(() => undefined)
-    throw error
   }
 }
 
