@@ -137,3 +137,32 @@ export type { TraceRules } from './traces/rules.ts'
 export { verifyTraceLines } from './traces/export-lines.ts'
 export type { VerifyLinesOptions } from './traces/export-lines.ts'
 export { TraceBroken, TracePruned, TraceRecordRefused, TraceSecretWrong } from './traces/errors.ts'
+
+// Admission
+export { Admission } from './admission/admission.ts'
+export { defineAdmission } from './admission/define-admission.ts'
+export { definePolicies } from './admission/policies.ts'
+export { AdmissionCancelled, AdmissionRefused, ExecutionOver, QueueFull, QueueTimeout, SlotLost } from './admission/errors.ts'
+export type { AdmissionDefinition, AdmissionOptions, AdmissionRules } from './admission/define-admission.ts'
+export type { Count as PolicyCount, Policies, Policy, PolicyRequest, Scope as PolicyScope, Violation } from './admission/policies.ts'
+export type { RuleViolation } from './admission/meter-log.ts'
+export type { EndReason as QueueEndReason, Totals as QueueTotals } from './admission/book.ts'
+export type { QueueFigures, Whereabouts } from './admission/figures.ts'
+export type {
+  Acquired,
+  AcquireRequest,
+  AdmissionFigures,
+  Ended,
+  Execution,
+  Full,
+  Granted,
+  Place as QueuePlace,
+  Queued,
+  Refused,
+  Slot as AdmissionSlot,
+  WorkContext as AdmissionWorkContext,
+} from './admission/requests.ts'
+export type { QueueDefinition } from './admission/queue.actor.ts'
+export type { BellDefinition } from './admission/bell.actor.ts'
+export type { DirectoryDefinition } from './admission/directory.actor.ts'
+export type { MeterDefinition } from './admission/meter.actor.ts'

@@ -63,7 +63,7 @@ export class Admission {
   /**
    * Waits for a slot, does the work, and gives the slot back however the work ends. The lease is renewed while it runs. Resolves and
    * rejects as the work does. Rejects with `AdmissionRefused`, `QueueFull`, `QueueTimeout`, `AdmissionCancelled`, `ExecutionOver` or
-   * `SlotLost` if the work has not begun. Without an `executionId` one is made.
+   * `SlotLost` if the work has not begun. The signal ends the waiting, not the work. Without an `executionId` one is made.
    */
   async run<T>(
     request: Omit<AcquireRequest, 'executionId'> & { readonly executionId?: string; readonly signal?: AbortSignal },
@@ -93,7 +93,7 @@ export class Admission {
 
   /**
    * Takes a slot, waiting for it as long as it may. If it rejects, the execution may still wait, or have got its slot: ask again with the
-   * same `executionId` to go on, or cancel it. The signal cancels the execution and rejects with `AskAborted`.
+   * same `executionId` to go on, or cancel it. The signal ends the waiting: it cancels the execution, and rejects with `AskAborted`.
    */
   async acquire(request: AcquireRequest, options: { readonly signal?: AbortSignal } = {}): Promise<Acquired> {
     const ruled = await this.#request(request)
@@ -101,7 +101,7 @@ export class Admission {
     try {
       return await this.#wait(ruled.case, ruled.ticket, options.signal)
     } catch (error) {
-      if (codeOf(error) === 'ASK_ABORTED') await ruled.case.queue.ask.cancel({ id: request.executionId })
+      if (codeOf(error) === 'ASK_ABORTED') await Promise.allSettled([ruled.case.queue.ask.cancel({ id: request.executionId })])
       throw error
     }
   }
