@@ -17,21 +17,11 @@ const DEPTH_MAX = 200
 
 /**
  * Finds the first value that JSON would lose or change. `undefined` is allowed as a property (the property is simply
- * absent after a round trip). `known` is an earlier value that was already checked: parts shared with it are skipped
- * one level deep, which makes the check of an immutable update as cheap as the update itself.
+ * absent after a round trip). `known` is an earlier value that was already checked: parts that stand at the same place in both
+ * are skipped, which makes the check of an immutable update as cheap as the update itself.
  */
 export function findJsonFault(value: unknown, known?: unknown): JsonFault | undefined {
-  if (value === known || value === undefined) return undefined
-  if (isPlainObject(value) && isPlainObject(known)) {
-    for (const name of Object.keys(value)) {
-      const part = value[name]
-      if (part === known[name] || part === undefined) continue
-      const fault = faultIn(part, 1)
-      if (fault !== undefined) return prefixed(name, fault)
-    }
-    return undefined
-  }
-  return faultIn(value, 0)
+  return value === undefined ? undefined : faultIn(value, 0, known)
 }
 
 /**
@@ -56,7 +46,7 @@ function isPlainObject(value: unknown): value is Readonly<Record<string, unknown
   return prototype === Object.prototype || prototype === null
 }
 
-function faultIn(value: unknown, depth: number): JsonFault | undefined {
+function faultIn(value: unknown, depth: number, known: unknown): JsonFault | undefined {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -64,7 +54,7 @@ function faultIn(value: unknown, depth: number): JsonFault | undefined {
     case 'number':
       return Number.isFinite(value) ? undefined : { path: '', detail: `is ${value}` }
     case 'object':
-      return value === null ? undefined : faultInObject(value, depth)
+      return value === null || value === known ? undefined : faultInObject(value, depth, known)
     case 'undefined':
       return { path: '', detail: 'is undefined' }
     case 'bigint':
@@ -74,20 +64,22 @@ function faultIn(value: unknown, depth: number): JsonFault | undefined {
   }
 }
 
-function faultInObject(value: object, depth: number): JsonFault | undefined {
+function faultInObject(value: object, depth: number, known: unknown): JsonFault | undefined {
   if (depth > DEPTH_MAX) return { path: '', detail: `is nested more than ${DEPTH_MAX} levels deep, or refers to itself` }
   if (Array.isArray(value)) {
+    const before: readonly unknown[] = Array.isArray(known) ? known : []
     for (let index = 0; index < value.length; index += 1) {
-      const fault = faultIn(value[index], depth + 1)
+      const fault = faultIn(value[index], depth + 1, before[index])
       if (fault !== undefined) return prefixed(String(index), fault)
     }
     return undefined
   }
   if (!isPlainObject(value)) return isActorRef(value) ? undefined : { path: '', detail: `is a ${nameOfClass(value)}` }
+  const before = isPlainObject(known) ? known : undefined
   for (const name of Object.keys(value)) {
     const part = value[name]
     if (part === undefined) continue
-    const fault = faultIn(part, depth + 1)
+    const fault = faultIn(part, depth + 1, before?.[name])
     if (fault !== undefined) return prefixed(name, fault)
   }
   return undefined
