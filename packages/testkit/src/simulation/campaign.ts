@@ -128,7 +128,8 @@ export class Campaign {
       guards: this.#guards,
       isStoreLater: options.answers === 'later',
       hasMessageFaults: this.#kinds.some((kind) => sortOf(kind) === 'message'),
-      isHashedWhole: isWhole,
+      // On files, what is said names the folder of the day.
+      isHashedWhole: isWhole && options.disk !== 'sqlite',
     })
     this.#world = world
     const result = await world.run(options.scenario, options.check)

@@ -1,0 +1,55 @@
+/** Mutants of our own kernel and store: what the campaigns are worth. */
+import { globSync, readFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
+import { describe, expect, test } from 'vitest'
+import { mutants } from './mutants/all.ts'
+import { hunt } from './mutants/hunt.ts'
+import { faultyText } from './mutants/mutant.ts'
+
+const ROOT = new URL('../../', import.meta.url)
+/** Far more than any of them needs; what is caught ends its process at once. */
+const SCHEDULES = 3_000
+const SEED = 1
+/** The whole budget, with every core busy. */
+const HUNT_MS = 120_000
+
+describe('the mutants', () => {
+  test('each of them changes a text that stands in its file once, into one that still parses', () => {
+    for (const mutant of mutants) {
+      const source = readFileSync(new URL(mutant.file, ROOT), 'utf8')
+      const faulty = faultyText(mutant, source)
+      expect(faulty, mutant.name).not.toBe(source)
+      expect(() => stripTypeScriptTypes(faulty), mutant.name).not.toThrow()
+    }
+  })
+
+  test('at least 25 of them are hunted, and each has a name of its own', () => {
+    expect(mutants.filter(({ skip }) => skip === undefined).length).toBeGreaterThanOrEqual(25)
+    expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
+  })
+
+  test('the published sources know nothing of them', () => {
+    for (const file of globSync('packages/*/src/**/*.ts', { cwd: ROOT })) {
+      expect(readFileSync(new URL(file, ROOT), 'utf8'), file).not.toMatch(/mutant/i)
+    }
+  })
+})
+
+describe('each fault that is planted in the kernel or the store is caught', { concurrent: true }, () => {
+  test('without a mutant nothing is caught within the same budget', { timeout: HUNT_MS }, async ({ expect: expectHere }) => {
+    expectHere(await hunt(undefined, { schedules: SCHEDULES, seed: SEED })).toMatchObject({ caught: undefined })
+  })
+
+  for (const mutant of mutants) {
+    const { claim, guarantee, name, skip } = mutant
+    const why = skip === undefined ? '' : ` (${skip})`
+    test.skipIf(skip !== undefined)(
+      `${guarantee} mutant ${name} is caught: ${claim}${why}`,
+      { timeout: HUNT_MS },
+      async ({ expect: expectHere }) => {
+        const hunted = await hunt(mutant, { schedules: SCHEDULES, seed: SEED })
+        expectHere(hunted.caught, `it survived ${hunted.schedules} schedules`).toBeDefined()
+      },
+    )
+  }
+})
