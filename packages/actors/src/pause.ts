@@ -37,6 +37,6 @@ export async function repeated<T>(pause: Pause, times: number, call: () => Promi
 }
 
 /** Whether an error says that the same call may succeed later; a timeout leaves it open, which for such calls is the same. */
-export function mayBeRepeated(error: unknown): boolean {
+function mayBeRepeated(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && 'retryable' in error && error.retryable === true
 }

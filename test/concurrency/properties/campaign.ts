@@ -104,7 +104,7 @@ export function codeOf(error: unknown): string {
 }
 
 /** A claim about the end of a run is wrong. */
-export class ClaimBroken extends Error {
+class ClaimBroken extends Error {
   readonly code = 'CLAIM_BROKEN'
   /** Which claim: failures of the same one count as the same when a run is made smaller. */
   readonly property: string

@@ -165,7 +165,7 @@ export function holds(ledger: Ledger, name: string, epoch: number, state: 'in-pr
 }
 
 /** How many keys are in progress, without those whose lease is over. */
-export function inProgressOf(ledger: Ledger, at: number): number {
+function inProgressOf(ledger: Ledger, at: number): number {
   return Object.values(ledger.inProgress).filter((entry) => isHeld(entry, at)).length
 }
 

@@ -2,7 +2,7 @@ import type { Client, TestWorld } from '@bailiwick/testkit'
 import type { EndpointSurroundings } from '../../src/idempotency/idempotent-endpoint.ts'
 
 /** Chance that counts. */
-export function countedBytes(prefix: number): (count: number) => Uint8Array {
+function countedBytes(prefix: number): (count: number) => Uint8Array {
   let made = 0
   return (count) => {
     made += 1
