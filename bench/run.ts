@@ -11,6 +11,7 @@ import type { Finding } from './measure.ts'
 import { planOf } from './plan.ts'
 import type { Plan } from './plan.ts'
 import { preemption } from './preemption.ts'
+import { admissions, rateLimits, tokenVerifications } from './ready-made.ts'
 import { activations, memoryPerActor, recovery } from './residents.ts'
 import { simulatedSteps } from './simulation.ts'
 import { tapReader } from './tap.ts'
@@ -32,6 +33,9 @@ function benchmarks(isLarge: boolean): readonly Benchmark[] {
     ['urgent behind backlog', urgentBehindBacklog],
     ['preemption', preemption],
     ...[64, 1_024].map((count): Benchmark => [`tap read, ${count} callers`, (plan) => tapReader(plan, count)]),
+    ['rate limit checks', rateLimits],
+    ['tokens verified', tokenVerifications],
+    ['slots', admissions],
     ['simulated', simulatedSteps],
     ['activations', activations],
     ['memory', memoryPerActor],
@@ -72,8 +76,8 @@ function line({ name, value, unit, floor, ratio, spread, note }: Finding): strin
     name.padEnd(66),
     `${digits(value)} ${unit}`.padStart(16),
     (floor === undefined ? '–' : digits(floor)).padStart(11),
-    (ratio === undefined ? '–' : ratio.toFixed(2)).padStart(7),
-    `${digits(spread[0])} – ${digits(spread[1])}`.padStart(18),
+    (ratio === undefined ? '–' : ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2)).padStart(7),
+    `${digits(spread[0])} – ${digits(spread[1])}`.padStart(22),
   ]
   return `${columns.join('')}${note === undefined ? '' : `   ${note}`}`
 }
@@ -87,7 +91,7 @@ if (chosen.length === 0) {
   process.exit(2)
 }
 if (!isJson)
-  console.log(`${'benchmark'.padEnd(66)}${'value'.padStart(16)}${'floor'.padStart(11)}${'ratio'.padStart(7)}${'spread'.padStart(18)}`)
+  console.log(`${'benchmark'.padEnd(66)}${'value'.padStart(16)}${'floor'.padStart(11)}${'ratio'.padStart(7)}${'spread'.padStart(22)}`)
 try {
   for (const [, measure] of chosen) {
     for (const finding of [await measure(plan)].flat()) console.log(isJson ? JSON.stringify({ ...finding, versions }) : line(finding))

@@ -43,7 +43,7 @@ export async function isolatedCrew(directory: string): Promise<Crew> {
   }
 }
 
-async function isolatedWorker(directory: string): Promise<{ readonly worker: Worker; readonly end: () => Promise<unknown> }> {
+async function isolatedWorker(directory: string): Promise<{ readonly worker: Worker; readonly end: () => Promise<void> }> {
   const child = fork(join(import.meta.dirname, 'isolated.ts'), [directory])
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   const ready = Promise.withResolvers<unknown>()
@@ -67,13 +67,16 @@ async function isolatedWorker(directory: string): Promise<{ readonly worker: Wor
     return call.promise
   }
   // Every property of a worker is a method with one input, which is what this answers; no promise, so it has no `then`.
-  const worker = new Proxy({}, { get: (_, name) => (name === 'then' ? undefined : (input: unknown) => ask(name as keyof Worker, input)) }) as Worker
+  const worker = new Proxy(
+    {},
+    { get: (_, name) => (name === 'then' ? undefined : (input: unknown) => ask(name as keyof Worker, input)) },
+  ) as Worker
   return {
     worker,
     end: async () => {
       const exited = once(child, 'exit')
       child.disconnect()
-      return await exited
+      await exited
     },
   }
 }

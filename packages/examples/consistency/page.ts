@@ -38,7 +38,10 @@ export function written(page: string, table: string): string {
 /** The lines of two tables that are not the same, theirs first. */
 export function differences(documented: string, measured: string): readonly string[] {
   const [old, now] = [documented.split('\n'), measured.split('\n')]
-  return [...old.filter((line) => !now.includes(line)).map((line) => `- ${line}`), ...now.filter((line) => !old.includes(line)).map((line) => `+ ${line}`)]
+  return [
+    ...old.filter((line) => !now.includes(line)).map((line) => `- ${line}`),
+    ...now.filter((line) => !old.includes(line)).map((line) => `+ ${line}`),
+  ]
 }
 
 function marks(page: string): { readonly start: number; readonly end: number } {

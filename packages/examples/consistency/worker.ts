@@ -27,7 +27,7 @@ export interface Worker {
   /** How much was granted. */
   reserve: (input: { amount: number }) => Promise<number>
   /** The number of the record in its chain. */
-  append: (input: { chain: string }) => Promise<number>
+  append: (input: { chain: string; by: number }) => Promise<number>
   /** Whether the chain is intact, and the hash of its last record. */
   verifyChain: (input: { chain: string }) => Promise<{ outcome: string; head: string }>
   handle: (input: { key: string }) => Promise<string>
@@ -70,7 +70,7 @@ export function workerOf(system: System): Worker {
       const reserved = await facades.budget.reserve('team', { amount })
       return reserved.outcome === 'granted' ? reserved.granted : 0
     },
-    append: async ({ chain }) => (await facades.trace.append(chain, { action: 'signed in' })).seq,
+    append: async ({ chain, by }) => (await facades.trace.append(chain, { action: 'signed in', by })).seq,
     verifyChain: async ({ chain }) => {
       const { outcome } = await facades.trace.verify(chain)
       return { outcome, head: (await facades.trace.summary(chain)).head.hash }

@@ -6,11 +6,16 @@ import { z } from 'zod'
 
 const module = import.meta.url
 
-/** So many requests of a customer are let through in any window of this length. */
-export const LIMIT = 30
-export const WINDOW_MS = 2_000
+/** So many requests of a customer are let through in any window of this length, which is longer than a crash and its recovery. */
+export const LIMIT = 40
+export const WINDOW_MS = 3_000
 
-export const limiter = defineRateLimiter({ type: 'limiter', module, algorithm: 'sliding-window', rule: { limit: LIMIT, windowMs: WINDOW_MS } })
+export const limiter = defineRateLimiter({
+  type: 'limiter',
+  module,
+  algorithm: 'sliding-window',
+  rule: { limit: LIMIT, windowMs: WINDOW_MS },
+})
 
 export const tokens = defineTokens({ type: 'tokens', module })
 

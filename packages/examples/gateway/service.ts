@@ -58,9 +58,15 @@ export function gatewayOn(system: System, secrets: Secrets): Listener {
 
   const limited: Listener = async (message, response) => {
     const { customer } = routeOf(message)
-    if (!(await isGood(issuer, customer, bearerOf(message)))) return send(response, json(401, { error: 'no token, or not a good one' }))
+    if (!(await isGood(issuer, customer, bearerOf(message)))) {
+      send(response, json(401, { error: 'no token, or not a good one' }))
+      return
+    }
     const decision = await limits.check({ principal: customer, capability: CAPABILITY })
-    if (decision.outcome === 'denied') return send(response, json(429, { retryAfterMs: decision.retryAfterMs }))
+    if (decision.outcome === 'denied') {
+      send(response, json(429, { retryAfterMs: decision.retryAfterMs }))
+      return
+    }
     response.setHeader('x-allowed-at', decision.at)
     await orders(message, response)
   }
