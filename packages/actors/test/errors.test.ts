@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
@@ -10,12 +10,8 @@ function errorsOfSources(): readonly string[] {
   const rows: string[] = []
   for (const folder of readdirSync(sources, { withFileTypes: true })) {
     if (!folder.isDirectory()) continue
-    let text = ''
-    try {
-      text = readFileSync(join(sources, folder.name, 'errors.ts'), 'utf8')
-    } catch {
-      continue
-    }
+    const file = join(sources, folder.name, 'errors.ts')
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
     const classes = text.matchAll(/\/\*\*([^/]*?)\*\/\nexport class (\w+) extends \w+ \{\n {2}readonly code = '(\w+)'/g)
     for (const [, doc = '', name = '', code = ''] of classes) {
       const says = doc.replaceAll(/\n \* ?/g, ' ').trim()
