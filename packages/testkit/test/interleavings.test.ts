@@ -251,7 +251,7 @@ class Run {
   }
 }
 
-const runs = Number(process.env['BAILIWICK_RUNS'] ?? 400)
+const runs = Number(process.env['BAILIWICK_RUNS'] ?? 150)
 
 describe('any interleaving of sends, crashes and restarts', () => {
   test('G3 G5 keeps the order of every stream and has each message take effect once', { timeout: 900_000 }, async () => {
