@@ -40,7 +40,7 @@ export type {
   BudgetSnapshot,
   BudgetState,
 } from './budget/define-budget.ts'
-export type { BudgetCallOptions } from './budget/budget.ts'
+export type { BudgetCallOptions, BudgetResizeOptions } from './budget/budget.ts'
 export type { BudgetBalance, EndedReservation, Ledger, Reservation, ReservationEnd } from './budget/ledger.ts'
 export type {
   BudgetLostReason,

@@ -7,9 +7,14 @@ import { orderBook, orderEndpoint } from './orders.actor.ts'
 
 await using system = await openSystem({ directory: process.argv[2] ?? './orders', actors: [orderEndpoint, orderBook], shards: 2 })
 
+/** Who asks. The name is stored beside the answer; the secret that proves it must never be. */
+function customerOf(authorization: string | undefined): string | undefined {
+  return authorization === 'Bearer secret-of-ada' ? 'ada' : undefined
+}
+
 const placeOrder = idempotent(
   new IdempotentEndpoint(system, orderEndpoint),
-  { operation: 'POST /orders', principalOf: ({ headers }) => headers.authorization },
+  { operation: 'POST /orders', principalOf: ({ headers }) => customerOf(headers.authorization) },
   async ({ body }) => {
     const number = await system.actor(orderBook, 'main').ask.place({ article: body.toString() })
     return { status: 201, headers: { location: `/orders/${number}` }, body: `Order ${number}: ${body.toString()}\n` }
@@ -24,7 +29,7 @@ const port = typeof address === 'object' ? address?.port : undefined
 
 /** A client that is not sure whether it was heard. */
 async function order(key: string, article: string): Promise<string> {
-  const headers = { authorization: 'Bearer ada', 'idempotency-key': `"${key}"` }
+  const headers = { authorization: 'Bearer secret-of-ada', 'idempotency-key': `"${key}"` }
   const response = await fetch(`http://127.0.0.1:${port}/orders`, { method: 'POST', headers, body: article })
   const text = await response.text()
   return `${response.status} ${response.headers.get('idempotent-replayed') === 'true' ? 'again' : 'new'} ${text.trim()}`

@@ -6,6 +6,7 @@ import type { RefOf, System } from '@bailiwick/kernel'
 import { realSurroundings } from '../seams.ts'
 import type { Surroundings } from '../seams.ts'
 import type { BellDefinition } from './bell.actor.ts'
+import { requireIdAndWait } from './check-request.ts'
 import type { AdmissionDefinition } from './define-admission.ts'
 import { AdmissionCancelled, AdmissionRefused, ExecutionOver, QueueFull, QueueTimeout, SlotLost } from './errors.ts'
 import { sumOf } from './figures.ts'
@@ -93,9 +94,11 @@ export class Admission {
 
   /**
    * Takes a slot, waiting for it as long as it may. If it rejects, the execution may still wait, or have got its slot: ask again with the
-   * same `executionId` to go on, or cancel it. The signal ends the waiting: it cancels the execution, and rejects with `AskAborted`.
+   * same `executionId` to go on, or cancel it. The signal ends the waiting: it cancels the execution, and rejects with `AskAborted`;
+   * one that has fired before rejects with its reason, and nothing is asked.
    */
   async acquire(request: AcquireRequest, options: { readonly signal?: AbortSignal } = {}): Promise<Acquired> {
+    options.signal?.throwIfAborted()
     const ruled = await this.#request(request)
     if (!('ticket' in ruled)) return ruled
     try {
@@ -171,6 +174,8 @@ export class Admission {
   ): Promise<Granted | Refused | Full | Ended | { ticket: number; position: number; deadline: number; case: Case }> {
     const { rules } = this.#definition
     const { executionId: id, waitMs = rules.waitMs } = request
+    // Before anything is counted: what can never be asked for must not use up what others may.
+    requireIdAndWait(this.#definition.type, id, waitMs)
     const ruling = ruleOn(rules.policies, placed(request), rules.limit)
     if ('rule' in ruling) return { outcome: 'refused', violation: ruling }
     const key = this.#keyOf(request)

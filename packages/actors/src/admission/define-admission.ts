@@ -30,7 +30,7 @@ export interface AdmissionOptions {
   readonly maxLength?: number
   /** How long one may wait, in milliseconds. Default 3,600,000: one hour. A request may ask for less. */
   readonly waitMs?: number
-  /** How long a slot is leased, in milliseconds; `run` renews it every third of that. Default 60,000. At least 30. */
+  /** How long a slot is leased, in milliseconds; `run` renews it every third of that. Default 60,000. From 30 to 2,592,000,000: thirty days. */
   readonly ttlMs?: number
   /** Default: none. */
   readonly policies?: Policies
@@ -51,17 +51,23 @@ export interface AdmissionDefinition {
   readonly actors: readonly [queue: QueueDefinition, bell: BellDefinition, directory: DirectoryDefinition, meter: MeterDefinition]
 }
 
+const OPTIONS: ReadonlySet<string> = new Set(['type', 'module', 'limit', 'groupBy', 'maxLength', 'waitMs', 'ttlMs', 'policies'])
 const LENGTH_MAX = 100_000
 const TTL_MIN_MS = 30
+/** Thirty days, a third of which is what a timer can wait. */
+const TTL_MAX_MS = 30 * 86_400_000
+/** Thirty years: a timer takes no moment that is much later. */
+const WAIT_MAX_MS = 1e12
 const LOOKS_PER_TTL = 3
 
 /** Defines an admission. Checks the whole of it and fills in the defaults. Throws `InvalidDefinition`, naming the field. */
 export function defineAdmission(options: AdmissionOptions): AdmissionDefinition {
+  for (const name of Object.keys(options)) if (!OPTIONS.has(name)) throw new InvalidDefinition(options.type, name, 'is no option')
   const { type, module, limit, groupBy = [], maxLength = 10_000, waitMs = 3_600_000, ttlMs = 60_000, policies = {} } = options
   check(type, 'limit', limit, 0)
   check(type, 'maxLength', maxLength, 0, LENGTH_MAX)
-  check(type, 'waitMs', waitMs, 1)
-  check(type, 'ttlMs', ttlMs, TTL_MIN_MS)
+  check(type, 'waitMs', waitMs, 1, WAIT_MAX_MS)
+  check(type, 'ttlMs', ttlMs, TTL_MIN_MS, TTL_MAX_MS)
   for (const [index, path] of groupBy.entries()) {
     if (typeof path !== 'string' || path === '') throw new InvalidDefinition(type, `groupBy.${index}`, 'must be the path of a parameter')
   }

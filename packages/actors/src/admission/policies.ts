@@ -64,9 +64,18 @@ export interface Ruling {
 
 const RATE_MAX = 10_000
 const METHODS: ReadonlySet<string> = new Set(['enqueue', 'cancel'])
+/** Names of properties. What is not known is refused: a policy whose name is misspelt would allow everything. */
+const NAMES = {
+  policies: new Set(['actions', 'packs', 'global']),
+  policy: new Set(['concurrency', 'rates', 'quotas']),
+  concurrency: new Set(['limit', 'method']),
+  rate: new Set(['max', 'windowMs']),
+  quota: new Set(['max', 'periodMs', 'units']),
+} satisfies Record<string, ReadonlySet<string>>
 
 /** Checks policies as a whole. Throws `InvalidDefinition`, naming the field. */
 export function definePolicies(policies: Policies): Policies {
+  checkNames('', policies, NAMES.policies)
   const { actions = {}, packs = {}, global = {} } = policies
   for (const [name, policy] of Object.entries(actions)) checkPolicy(`actions.${name}`, policy)
   for (const [name, policy] of Object.entries(packs)) checkPolicy(`packs.${name}`, policy)
@@ -91,7 +100,7 @@ export function ruleOn(policies: Policies, request: PolicyRequest, limit: number
       meters.push({
         scope,
         name,
-        rates: rates.map(({ max, windowMs }) => ({ max: countOf(max, request), windowMs })),
+        rates: rates.map(({ max, windowMs }) => ({ max: countOf(max, request, RATE_MAX), windowMs })),
         quotas: quotas.map(({ max, periodMs, units = 1 }) => ({ max: countOf(max, request), periodMs, units: countOf(units, request) })),
       })
     } catch (error) {
@@ -130,34 +139,45 @@ function own(policies: Readonly<Record<string, Policy>>, name: string): Policy |
   return Object.hasOwn(policies, name) ? policies[name] : undefined
 }
 
-function countOf(count: Count, request: PolicyRequest): number {
+function countOf(count: Count, request: PolicyRequest, most = Number.MAX_SAFE_INTEGER): number {
   const value = typeof count === 'number' ? count : count(request)
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  throw new TypeError(`must answer a whole number from 0, not ${String(value)}`)
+  if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`must answer a whole number from 0, not ${String(value)}`)
+  if (value > most) throw new TypeError(`must answer at most ${most}, not ${value}`)
+  return value
 }
 
 function checkPolicy(path: string, policy: Policy): void {
+  checkNames(`${path}.`, policy, NAMES.policy)
   const { concurrency, rates = [], quotas = [] } = policy
   if (concurrency !== undefined) {
+    checkNames(`${path}.concurrency.`, concurrency, NAMES.concurrency)
     checkCount(`${path}.concurrency.limit`, concurrency.limit)
     const { method = 'enqueue' } = concurrency
     check(METHODS.has(method), `${path}.concurrency.method`, 'must be "enqueue" or "cancel"')
   }
-  for (const [index, { max, windowMs }] of rates.entries()) {
+  for (const [index, rate] of rates.entries()) {
     const field = `${path}.rates.${index}`
+    checkNames(`${field}.`, rate, NAMES.rate)
+    const { max, windowMs } = rate
     checkCount(`${field}.max`, max)
     check(typeof max !== 'number' || max <= RATE_MAX, `${field}.max`, `must be at most ${RATE_MAX}: each admission of the window is kept`)
     check(Number.isSafeInteger(windowMs) && windowMs >= 1, `${field}.windowMs`, 'must be a whole number of milliseconds from 1')
   }
   const periods = new Set<number>()
-  for (const [index, { max, periodMs, units = 1 }] of quotas.entries()) {
+  for (const [index, quota] of quotas.entries()) {
     const field = `${path}.quotas.${index}`
+    checkNames(`${field}.`, quota, NAMES.quota)
+    const { max, periodMs, units = 1 } = quota
     checkCount(`${field}.max`, max)
     checkCount(`${field}.units`, units)
     check(Number.isSafeInteger(periodMs) && periodMs >= 1, `${field}.periodMs`, 'must be a whole number of milliseconds from 1')
     check(!periods.has(periodMs), `${field}.periodMs`, 'is that of another quota of this policy')
     periods.add(periodMs)
   }
+}
+
+function checkNames(path: string, given: object, names: ReadonlySet<string>): void {
+  for (const name of Object.keys(given)) check(names.has(name), `${path}${name}`, 'is no option')
 }
 
 function checkCount(field: string, count: Count): void {

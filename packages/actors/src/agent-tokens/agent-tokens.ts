@@ -6,6 +6,7 @@ import { InvalidInput } from '@bailiwick/kernel'
 import type { System } from '@bailiwick/kernel'
 import { realSurroundings } from '../seams.ts'
 import type { Surroundings } from '../seams.ts'
+import { canonicalJson } from '../tokens/canonical-json.ts'
 import type { AgentTokensDefinition, AgentTokenView } from './define-agent-tokens.ts'
 import { AgentTokenUnknown, AlreadyExists } from './errors.ts'
 import { hashOf, isPlaintext, makePlaintext, prefixOf } from './plaintext.ts'
@@ -46,8 +47,19 @@ export interface AgentTokenRevokeOptions {
   readonly idempotencyKey?: string
 }
 
+/** A call with a key, remembered for its repetition. */
+interface Remembered {
+  readonly token: string
+  /** When it was first made. */
+  readonly since: number
+  /** What it has come to, once that is known, and for which request. */
+  issued?: { readonly meaning: string; readonly answer: IssuedAgentToken }
+}
+
 /** How many calls with a key are remembered for repetition, with their plaintext. */
 const REMEMBERED_MAX = 100
+/** For how long the plaintext of a call is used again whose outcome is not known: far shorter than the outcome's record is kept. */
+const UNKNOWN_MS_MAX = 600_000
 const TOUCH_TIMEOUT_MS = 1_000
 const KEY_BYTES = 16
 
@@ -56,7 +68,7 @@ export class AgentTokens {
   readonly #system: Pick<System, 'actor'>
   readonly #definition: AgentTokensDefinition
   readonly #surroundings: Surroundings
-  readonly #remembered = new Map<string, string>()
+  readonly #remembered = new Map<string, Remembered>()
 
   constructor(system: Pick<System, 'actor'>, definition: AgentTokensDefinition, surroundings: Surroundings = realSurroundings) {
     this.#system = system
@@ -69,7 +81,14 @@ export class AgentTokens {
    * ask does; after an unknown outcome ask again with the same key.
    */
   async issue({ agent, mode, metadata = {}, idempotencyKey }: AgentTokenRequest): Promise<IssuedAgentToken> {
-    const token = this.#plaintextFor(agent, idempotencyKey)
+    const remembered = this.#rememberedFor(agent, idempotencyKey)
+    const meaning = canonicalJson([mode, metadata])
+    const { token, issued } = remembered
+    if (issued !== undefined) {
+      // Sent again, when its record is no longer kept, it would bring back a token that was revoked meanwhile.
+      if (issued.meaning !== meaning) throw new AgentTokenUnknown(agent)
+      return issued.answer
+    }
     const input = { mode, hash: hashOf(token), prefix: prefixOf(token), metadata: { ...metadata } }
     const { ask } = this.#system.actor(this.#definition, agent)
     // A call that nobody repeats may still arrive twice, and late: it must not bring a token back that was replaced meanwhile.
@@ -77,7 +96,9 @@ export class AgentTokens {
       throw codeOf(error) === 'IDEMPOTENCY_CONFLICT' ? new AgentTokenUnknown(agent, { cause: error }) : error
     })
     if (answer.outcome === 'exists') throw new AlreadyExists(agent, answer.prefix)
-    return { ...answer.token, token, replaced: answer.replaced }
+    const known = { ...answer.token, token, replaced: answer.replaced }
+    remembered.issued = { meaning, answer: known }
+    return known
   }
 
   /** Whether a token is the active one of an agent, now. Its use is noted from time to time; that this fails is no harm. */
@@ -108,13 +129,14 @@ export class AgentTokens {
   }
 
   /** A new token, or the one that was made for this key before. */
-  #plaintextFor(agent: string, idempotencyKey: string | undefined): string {
-    const fresh = makePlaintext(this.#surroundings.randomBytes)
+  #rememberedFor(agent: string, idempotencyKey: string | undefined): Remembered {
+    const now = this.#surroundings.now()
+    const fresh: Remembered = { token: makePlaintext(this.#surroundings.randomBytes), since: now }
     if (idempotencyKey === undefined) return fresh
     if (idempotencyKey === '') throw new InvalidInput('AgentTokens.issue', 'idempotencyKey', 'must not be empty')
     const key = JSON.stringify([agent, idempotencyKey])
     const known = this.#remembered.get(key)
-    if (known !== undefined) return known
+    if (known !== undefined && (known.issued !== undefined || now - known.since < UNKNOWN_MS_MAX)) return known
     const [oldest] = this.#remembered.keys()
     if (oldest !== undefined && this.#remembered.size >= REMEMBERED_MAX) this.#remembered.delete(oldest)
     this.#remembered.set(key, fresh)

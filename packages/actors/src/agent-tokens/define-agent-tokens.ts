@@ -65,9 +65,11 @@ export type AgentTokensDefinition = ActorDefinition<string, Snapshot, AgentToken
 
 const TOUCH_MS = 60_000
 const METADATA_LENGTH_MAX = 4_096
+const OPTIONS: ReadonlySet<string> = new Set(['type', 'module', 'touchMs', 'metadataLengthMax'])
 
 /** Defines the tokens of agents. Throws `InvalidDefinition`, which names the field. */
 export function defineAgentTokens(rules: AgentTokensRules): AgentTokensDefinition {
+  for (const field of Object.keys(rules)) if (!OPTIONS.has(field)) throw new InvalidDefinition(rules.type, field, 'is no option')
   const { type, module, touchMs = TOUCH_MS, metadataLengthMax = METADATA_LENGTH_MAX } = rules
   for (const [field, value] of Object.entries({ touchMs, metadataLengthMax })) {
     if (!Number.isSafeInteger(value) || value < 0) throw new InvalidDefinition(type, field, `must be a whole number from 0, is ${value}`)

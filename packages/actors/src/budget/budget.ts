@@ -10,6 +10,9 @@ import type { ResponseMode } from './response-mode.ts'
 /** Options of every call. */
 export type BudgetCallOptions = Pick<AskOptions, 'timeoutMs' | 'signal' | 'priority'>
 
+/** Options of `resize`, which has no id of its own. */
+export type BudgetResizeOptions = Pick<AskOptions, 'idempotencyKey' | 'timeoutMs' | 'signal' | 'priority'>
+
 const ID_BYTES = 16
 
 /**
@@ -56,9 +59,14 @@ export class Budget {
     return await this.#system.actor(this.#definition, key).ask.renew({ id, ...(ttlMs === undefined ? {} : { ttlMs }) }, options)
   }
 
-  /** Changes what the budget has in all. Reservations stay; below what is used and reserved nothing more is granted. */
-  async resize(key: ActorKey, total: number, options: BudgetCallOptions = {}): Promise<BudgetBalance> {
-    return await this.#system.actor(this.#definition, key).ask.resize({ total }, options)
+  /**
+   * Changes what the budget has in all. Reservations stay; below what is used and reserved nothing more is granted. Under the same
+   * `idempotencyKey` it counts once.
+   */
+  async resize(key: ActorKey, total: number, options: BudgetResizeOptions = {}): Promise<BudgetBalance> {
+    // A call that nobody repeats may still arrive twice, and late: it must not undo a later one.
+    const { idempotencyKey = this.#newId() } = options
+    return await this.#system.actor(this.#definition, key).ask.resize({ total }, { ...options, idempotencyKey })
   }
 
   /** What the budget has now. */

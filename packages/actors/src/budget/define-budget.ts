@@ -30,7 +30,7 @@ export interface BudgetOptions<Type extends string> {
   readonly ttlMs?: number
   /** How many reservations of one budget may be open. Default 256. */
   readonly openMax?: number
-  /** How many reservations that have ended are remembered, so that a repeated call gets the same answer. Default 100. */
+  /** How many reservations that have ended are remembered, so that a repeated call gets the same answer. Default 100, or `openMax` if that is more. */
   readonly endedMax?: number
   /** After so many milliseconds without a call a budget leaves memory; its row and its timer stay. Default 60,000. */
   readonly idleMs?: number
@@ -124,7 +124,7 @@ const ttl = z.number().int().min(1).max(TTL_MS_MAX).optional()
 /** Defines a budget. Its actors have any keys. Throws `InvalidDefinition`, naming the field. */
 export function defineBudget<const Type extends string>(options: BudgetOptions<Type>): BudgetDefinition<Type> {
   for (const name of Object.keys(options)) if (!OPTIONS.has(name)) throw new InvalidDefinition(options.type, name, 'is no option')
-  const { type, module, total, reserveDefault = 4_000, ttlMs = 60_000, openMax = 256, endedMax = 100, idleMs } = options
+  const { type, module, total, reserveDefault = 4_000, ttlMs = 60_000, openMax = 256, endedMax = Math.max(100, openMax), idleMs } = options
   if (typeof total !== 'function') requireWhole(type, 'total', total, AMOUNT_MAX)
   requireWhole(type, 'reserveDefault', reserveDefault, AMOUNT_MAX)
   requireWhole(type, 'ttlMs', ttlMs, TTL_MS_MAX)

@@ -68,24 +68,30 @@ type HandleEvent =
   | { readonly type: 'wipe' }
 
 const TTL_MS = 3_600_000
+/** Thirty years: a timer takes no moment that is much later. */
+const TTL_MS_MAX = 1e12
 const CAPACITY = 10_000
 const BYTES_MAX = 262_144
 const PAGE_ROWS_MAX = 1_000
 const NAME_LENGTH_MAX = 256
+const OPTIONS: ReadonlySet<string> = new Set(['type', 'module', 'ttlMs', 'capacity', 'bytesMax', 'pageRowsMax', 'redact'])
 
 const name = z.string().min(1).max(NAME_LENGTH_MAX)
 const count = z.number().int().nonnegative()
-const scope = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+// Not `z.record`, which leaves out a property with the name `__proto__`: a scope must never lose a part of itself.
+const scope = z.custom<NonNullable<HandleGrant['scope']>>(isScope, 'must be an object of strings, numbers, booleans or null')
 const grant = z.strictObject({ fields: z.array(name).optional(), scope: scope.optional(), rowsMax: count.optional() })
 const shown = z.object({ nonce: z.string().max(NAME_LENGTH_MAX), principal: name.optional() })
 
 /** Defines handles. Throws `InvalidDefinition`, which names the field. */
 export function defineHandles(options: HandlesRules): HandlesDefinition {
+  for (const name of Object.keys(options)) if (!OPTIONS.has(name)) throw new InvalidDefinition(options.type, name, 'is no option')
   const { ttlMs = TTL_MS, capacity = CAPACITY, bytesMax = BYTES_MAX, pageRowsMax = PAGE_ROWS_MAX, redact } = options
   for (const [field, value] of Object.entries({ ttlMs, capacity, bytesMax, pageRowsMax })) {
     if (!Number.isSafeInteger(value) || value < 1)
       throw new InvalidDefinition(options.type, field, `must be a whole number from 1, is ${value}`)
   }
+  if (ttlMs > TTL_MS_MAX) throw new InvalidDefinition(options.type, 'ttlMs', `must be at most ${TTL_MS_MAX}, is ${ttlMs}`)
   const rows = z.string().refine((text) => Buffer.byteLength(text) <= bytesMax, `must have at most ${bytesMax} bytes`)
   const definition = defineActor({
     type: options.type,
@@ -119,6 +125,11 @@ export function defineHandles(options: HandlesRules): HandlesDefinition {
     },
   })
   return definition as ActorDefinition as HandlesDefinition // The machine's own type of snapshots has no name; nobody outside reads more of it.
+}
+
+function isScope(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Object.values(value).every((part) => part === null || ['string', 'boolean'].includes(typeof part) || Number.isFinite(part))
 }
 
 function machineOf(rules: SlotRules) {

@@ -120,9 +120,18 @@ export class Handles {
 
 /** Rows as JSON. What is no list of rows is refused here: further on it is only text. */
 function textOf(rows: readonly HandleRow[]): string {
-  const index = rows.findIndex((row: unknown) => typeof row !== 'object' || row === null || Array.isArray(row))
-  if (index !== -1) throw new InvalidInput('Handles.store', `rows.${index}`, 'must be an object')
-  return JSON.stringify(rows)
+  const refused = (field: string, detail: string): InvalidInput => new InvalidInput('Handles.store', field, detail)
+  if (!Array.isArray(rows)) throw refused('rows', 'must be a list of objects')
+  let text: string
+  try {
+    text = JSON.stringify(rows)
+  } catch (error) {
+    throw refused('rows', `JSON cannot carry them (${error instanceof Error ? error.message : String(error)})`)
+  }
+  // What JSON has made of them counts: a date among them, for instance, is a text now.
+  const index = (JSON.parse(text) as readonly unknown[]).findIndex((row) => typeof row !== 'object' || row === null || Array.isArray(row))
+  if (index !== -1) throw refused(`rows.${index}`, 'must be an object')
+  return text
 }
 
 function wrong(): Error {

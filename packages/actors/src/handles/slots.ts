@@ -88,7 +88,8 @@ export function lookUp(
   if (held === null || !isSame(held.nonce, nonce)) return 'not-found'
   // Whoever it is not for learns nothing of its age, and cannot remove it.
   if (held.principal !== null && held.principal !== principal) return 'mismatch'
-  return held.expires <= at ? 'expired' : held
+  // Without its rows it has expired, whatever the clock says: it must not pass for a handle of nothing.
+  return held.expires <= at || held.rows === null ? 'expired' : held
 }
 
 /** Removes a handle, because it has expired or because its owner wants it. */

@@ -10,7 +10,7 @@ import { fromTransition } from 'xstate'
 import type { TransitionSnapshot } from 'xstate'
 import { z } from 'zod'
 import { complete, EMPTY, holds, release, renew, reserve, standingOf, standingOfOwner } from './ledger.ts'
-import type { Asking, KeptOutcome, Ledger, Standing } from './ledger.ts'
+import type { Asking, KeptOutcome, Ledger, LedgerRules, Standing } from './ledger.ts'
 import { checkRules } from './rules.ts'
 import type { CheckedRules, EndpointRules } from './rules.ts'
 
@@ -23,7 +23,12 @@ export interface EndpointOptions extends EndpointRules {
 }
 
 type Snapshot = TransitionSnapshot<Ledger>
-type Command<Given, Reply> = CommandBuilder<'command', Given, Given & Stamp, Reply, Snapshot>
+
+/** What the shard adds to a command: its time, and the rules by which it was decided. */
+interface Ruled extends Stamp {
+  readonly rules: LedgerRules
+}
+type Command<Given, Reply> = CommandBuilder<'command', Given, Given & Ruled, Reply, Snapshot>
 type Look = Omit<Asking, 'at'>
 type Reserve = Look & { readonly owner: string }
 interface Held {
@@ -54,9 +59,9 @@ export interface EndpointSize {
 export type EndpointDefinition = ActorDefinition<string, Snapshot, EndpointCommands>
 
 type Event =
-  | ({ readonly type: 'reserve' } & Reserve & Stamp)
-  | ({ readonly type: 'renew' } & Held & Stamp)
-  | ({ readonly type: 'complete' } & Complete & Stamp)
+  | ({ readonly type: 'reserve' } & Reserve & Ruled)
+  | ({ readonly type: 'renew' } & Held & Ruled)
+  | ({ readonly type: 'complete' } & Complete & Ruled)
   | ({ readonly type: 'release' } & Held)
 
 const look = z.object({ name: z.string(), fingerprint: z.string() })
@@ -91,6 +96,10 @@ export function rulesOf(definition: EndpointDefinition): CheckedRules {
 export function defineIdempotentEndpoint(options: EndpointOptions): EndpointDefinition {
   const { type, module } = options
   const rules = checkRules(type, options)
+  const { leaseMs, ttlMs, keysMax, inProgressMax, keptBytesMax } = rules
+  const present: LedgerRules = { leaseMs, ttlMs, keysMax, inProgressMax, keptBytesMax }
+  const ruled = <Given extends object>(schema: z.ZodType<Given, Given>) =>
+    stamped(schema.transform((input): Given & Pick<Ruled, 'rules'> => ({ ...input, rules: present })))
   const definition: EndpointDefinition = defineActor({
     type,
     module,
@@ -98,11 +107,11 @@ export function defineIdempotentEndpoint(options: EndpointOptions): EndpointDefi
     logic: fromTransition((ledger: Ledger, event: Event): Ledger => {
       switch (event.type) {
         case 'reserve':
-          return reserve(ledger, event, rules)
+          return reserve(ledger, event, event.rules)
         case 'renew':
-          return renew(ledger, event.name, event.epoch, event.at, rules)
+          return renew(ledger, event.name, event.epoch, event.at, event.rules)
         case 'complete':
-          return complete(ledger, event, rules)
+          return complete(ledger, event, event.rules)
         case 'release':
           return release(ledger, event.name, event.epoch)
       }
@@ -110,12 +119,12 @@ export function defineIdempotentEndpoint(options: EndpointOptions): EndpointDefi
     commands: {
       look: query({ input: stamped(look), reply: ({ context, input }) => standingOf(context, input, rules) }),
       reserve: command({
-        input: stamped(look.extend({ owner: z.string() })),
+        input: ruled(look.extend({ owner: z.string() })),
         reply: ({ context, input }) => standingOfOwner(context, input, rules),
       }),
-      renew: command({ input: stamped(held), reply: ({ context, input }) => holds(context, input.name, input.epoch, 'in-progress') }),
+      renew: command({ input: ruled(held), reply: ({ context, input }) => holds(context, input.name, input.epoch, 'in-progress') }),
       complete: command({
-        input: stamped(held.extend({ outcome: kept, bytes: z.number().int() })),
+        input: ruled(held.extend({ outcome: kept, bytes: z.number().int() })),
         reply: ({ context, input }) => holds(context, input.name, input.epoch, 'completed'),
       }),
       release: command({ input: held }),

@@ -16,6 +16,7 @@ import { rulesOf } from './define-idempotent-endpoint.ts'
 import type { EndpointDefinition } from './define-idempotent-endpoint.ts'
 import { KeyConflict, KeyInProgress, ReservationLost, ResponseTooLarge, TooManyInProgress } from './errors.ts'
 import { fingerprintOf, nameOfKey } from './fingerprint.ts'
+import { KEY_LENGTH_MAX } from './key-header.ts'
 import type { KeptOutcome, Standing } from './ledger.ts'
 import { checkResponse, keptOf, replayOf } from './response.ts'
 import type { EndpointResponse, HandledResponse } from './response.ts'
@@ -65,13 +66,16 @@ interface Call {
   readonly signal: AbortSignal | undefined
 }
 
-const KEY_LENGTH_MAX = 255
 const OWNER_BYTES = 12
 const POLL_MS = 10
 const POLL_MS_MAX = 250
 /** How often a step is repeated whose outcome is unknown. With the waits in between, about eight seconds. */
 const TIMES = 12
 const RENEWALS = 3
+/** Parts of a lease: how long a renewal may take, how long to wait after one that has failed, and when to give up. */
+const ANSWER_PART = 1 / 6
+const AGAIN_PART = 1 / 12
+const LOST_PART = 3 / 4
 
 const REAL: EndpointSurroundings = { randomBytes: realSurroundings.randomBytes, pause: realPause }
 
@@ -147,18 +151,24 @@ export class IdempotentEndpoint {
     }
   }
 
-  /** Renews the lease until the work is done. Says so once it is lost, or cannot be renewed for as long as it lasts. */
+  /**
+   * Renews the lease until the work is done. Says so once it is lost, or could not be renewed for three quarters of it: while the
+   * last quarter runs nobody else can have begun.
+   */
   async #keep({ ref, name, operation }: Call, epoch: number, done: AbortSignal, lost: AbortController): Promise<void> {
     const { leaseMs } = this.#rules
     const { pause } = this.#surroundings
-    for (let missed = 0; missed < RENEWALS;) {
-      await pause(leaseMs / RENEWALS, done)
+    for (let spentMs = 0; spentMs < leaseMs * LOST_PART;) {
+      const waitMs = spentMs === 0 ? leaseMs / RENEWALS : leaseMs * AGAIN_PART
+      await pause(waitMs, done)
       if (done.aborted) return
+      spentMs += waitMs
       try {
-        if (!(await ref.ask.renew({ name, epoch }, { timeoutMs: leaseMs / RENEWALS }))) break
-        missed = 0
-      } catch {
-        missed += 1
+        if (!(await ref.ask.renew({ name, epoch }, { timeoutMs: leaseMs * ANSWER_PART }))) break
+        spentMs = 0
+      } catch (error) {
+        // Whatever else goes wrong goes wrong at once.
+        if (isTimeout(error)) spentMs += leaseMs * ANSWER_PART
       }
     }
     // The work may have ended while its last renewal was under way.
@@ -210,6 +220,10 @@ export class IdempotentEndpoint {
       signal,
     }
   }
+}
+
+function isTimeout(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ASK_TIMEOUT'
 }
 
 /** Reads it anew: the compiler believes that what was false before an await is false after it. */

@@ -4,7 +4,8 @@ import { KeyMissing } from './errors.ts'
 /** Name of the header, in lower case. */
 export const KEY_HEADER = 'idempotency-key'
 
-const KEY_LENGTH_MAX = 255
+/** How many characters a key may have. */
+export const KEY_LENGTH_MAX = 255
 
 /**
  * The key out of the header's value, with or without quotes, because many clients send none; undefined where there is no

@@ -71,6 +71,12 @@ export interface Ledger {
   readonly [page: `page ${number}`]: Page
 }
 
+/**
+ * The rules that decide what becomes of an event. They stand in the event: a journal that is replayed by code with other rules
+ * has to lead to the state that was answered for, not to the one that the new rules would have led to.
+ */
+export type LedgerRules = Pick<CheckedRules, 'leaseMs' | 'ttlMs' | 'keysMax' | 'inProgressMax' | 'keptBytesMax'>
+
 /** Nothing yet. */
 export const EMPTY: Ledger = { epoch: 0, completions: 0, completed: 0, bytes: 0, inProgress: {} }
 
@@ -93,7 +99,7 @@ export interface Asking {
 }
 
 /** How a key stands for somebody who asks. */
-export function standingOf(ledger: Ledger, { name, fingerprint, at }: Asking, rules: CheckedRules): Standing {
+export function standingOf(ledger: Ledger, { name, fingerprint, at }: Asking, rules: LedgerRules): Standing {
   const entry = entryOf(ledger, name)
   if (entry === undefined || isOver(entry, at, rules)) return { outcome: 'free', at }
   if (entry.fingerprint !== fingerprint) return { outcome: 'conflict', at }
@@ -102,7 +108,7 @@ export function standingOf(ledger: Ledger, { name, fingerprint, at }: Asking, ru
 }
 
 /** Reserves a key that is free. Changes nothing where it is not, or where too many are in progress. */
-export function reserve(ledger: Ledger, asking: Asking & { readonly owner: string }, rules: CheckedRules): Ledger {
+export function reserve(ledger: Ledger, asking: Asking & { readonly owner: string }, rules: LedgerRules): Ledger {
   if (standingOf(ledger, asking, rules).outcome !== 'free') return ledger
   const { name, fingerprint, owner, at } = asking
   if (inProgressOf(ledger, at) >= rules.inProgressMax) return ledger
@@ -114,7 +120,7 @@ export function reserve(ledger: Ledger, asking: Asking & { readonly owner: strin
 }
 
 /** What a reservation has come to for whoever wanted it. */
-export function standingOfOwner(ledger: Ledger, asking: Asking & { readonly owner: string }, rules: CheckedRules): Standing {
+export function standingOfOwner(ledger: Ledger, asking: Asking & { readonly owner: string }, rules: LedgerRules): Standing {
   const entry = ledger.inProgress[asking.name]
   if (entry?.owner === asking.owner && isHeld(entry, asking.at)) return { outcome: 'owner', at: asking.at, epoch: entry.epoch }
   const standing = standingOf(ledger, asking, rules)
@@ -122,7 +128,7 @@ export function standingOfOwner(ledger: Ledger, asking: Asking & { readonly owne
 }
 
 /** Lets a reservation last for its whole lease from now on, also where the lease was over and nobody has taken it. */
-export function renew(ledger: Ledger, name: string, epoch: number, at: number, rules: CheckedRules): Ledger {
+export function renew(ledger: Ledger, name: string, epoch: number, at: number, rules: LedgerRules): Ledger {
   const entry = ledger.inProgress[name]
   if (entry?.epoch !== epoch) return ledger
   return { ...ledger, inProgress: { ...ledger.inProgress, [name]: { ...entry, leaseUntil: at + rules.leaseMs } } }
@@ -132,7 +138,7 @@ export function renew(ledger: Ledger, name: string, epoch: number, at: number, r
 export function complete(
   ledger: Ledger,
   done: { readonly name: string; readonly epoch: number; readonly outcome: KeptOutcome; readonly bytes: number; readonly at: number },
-  rules: CheckedRules,
+  rules: LedgerRules,
 ): Ledger {
   const { name, epoch, outcome, bytes, at } = done
   const entry = ledger.inProgress[name]
@@ -194,12 +200,12 @@ function isHeld(entry: Reservation, at: number): boolean {
 }
 
 /** An answer lives for its time from its completion on; at the end of it, it is gone. What an owner has left lives as long. */
-function isOver(entry: Reservation | Completion, at: number, { ttlMs }: CheckedRules): boolean {
+function isOver(entry: Reservation | Completion, at: number, { ttlMs }: LedgerRules): boolean {
   return at >= (entry.state === 'completed' ? entry.completedAt : entry.leaseUntil) + ttlMs
 }
 
 /** The ledger without what is over. */
-function swept(ledger: Ledger, at: number, rules: CheckedRules): Ledger {
+function swept(ledger: Ledger, at: number, rules: LedgerRules): Ledger {
   const over = completionsOf(ledger).filter(([, entry]) => isOver(entry, at, rules))
   const left = Object.entries(ledger.inProgress).filter(([, entry]) => isOver(entry, at, rules))
   const inProgress = without(
@@ -216,7 +222,7 @@ function swept(ledger: Ledger, at: number, rules: CheckedRules): Ledger {
  * The ledger within its bounds: first what is over goes, then what owners have left, then the oldest answers. What is in progress
  * stays, whatever the bound, and so does `name`, which has just changed. At the bound of keys it costs two looks at each key.
  */
-function bounded(ledger: Ledger, name: string, at: number, rules: CheckedRules): Ledger {
+function bounded(ledger: Ledger, name: string, at: number, rules: LedgerRules): Ledger {
   if (surplusOf(ledger, rules) <= 0 && ledger.bytes <= rules.keptBytesMax) return ledger
   const fresh = swept(ledger, at, rules)
   const left = Object.entries(fresh.inProgress).filter(([other, entry]) => other !== name && !isHeld(entry, at))
@@ -238,7 +244,7 @@ function bounded(ledger: Ledger, name: string, at: number, rules: CheckedRules):
   return withoutCompleted({ ...fresh, inProgress }, gone)
 }
 
-function surplusOf(ledger: Ledger, { keysMax }: CheckedRules): number {
+function surplusOf(ledger: Ledger, { keysMax }: LedgerRules): number {
   return ledger.completed + Object.keys(ledger.inProgress).length - keysMax
 }
 

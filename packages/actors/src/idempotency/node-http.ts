@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { KeyMissing, RequestTooLarge } from './errors.ts'
 import type { IdempotentEndpoint, WorkContext } from './idempotent-endpoint.ts'
-import { KEY_HEADER, keyOfHeader } from './key-header.ts'
+import { KEY_HEADER, KEY_LENGTH_MAX, keyOfHeader } from './key-header.ts'
 import { problem, problemOf } from './problem.ts'
 import type { EndpointResponse, HandledResponse } from './response.ts'
 
@@ -73,6 +73,9 @@ async function answer(
   const operation = typeof options.operation === 'string' ? options.operation : options.operation(message)
   const key = options.keyOf === undefined ? keyOfHeader(operation, headerOf(message)) : options.keyOf(message)
   if (key === undefined && options.onMissingKey !== 'pass') throw new KeyMissing(operation, `send the header ${KEY_HEADER}`)
+  if (key !== undefined && (key === '' || key.length > KEY_LENGTH_MAX)) {
+    throw new KeyMissing(operation, `it must have 1 to ${KEY_LENGTH_MAX} characters`)
+  }
   const principal = await options.principalOf(message)
   if (principal === undefined || principal === '') return problem(401, 'UNAUTHORIZED', 'Who are you?')
   const body = await bodyOf(operation, message, options.bodyBytesMax ?? BODY_BYTES_MAX)

@@ -93,6 +93,8 @@ const WHOLE = ['leaseMs', 'ttlMs', 'retryAfterMs', 'keysMax', 'inProgressMax', '
 
 /** The shortest lease: a third of it has to be enough for a renewal. */
 const LEASE_MS_MIN = 30
+/** The longest: thirty days, a third of which is what a timer can wait. */
+const LEASE_MS_MAX = 30 * 86_400_000
 
 /** Checks rules as a whole and fills in the defaults. Throws `InvalidDefinition`, naming the field. */
 export function checkRules(type: string, options: EndpointRules): CheckedRules {
@@ -118,6 +120,7 @@ export function checkRules(type: string, options: EndpointRules): CheckedRules {
   }
   if (!Number.isSafeInteger(rules.waitMs) || rules.waitMs < 0) refuse('waitMs', 'must be a whole number from 0')
   if (rules.leaseMs < LEASE_MS_MIN) refuse('leaseMs', `must be at least ${LEASE_MS_MIN}`)
+  if (rules.leaseMs > LEASE_MS_MAX) refuse('leaseMs', `must be at most ${LEASE_MS_MAX}`)
   if (rules.keptBytesMax < rules.responseBytesMax) refuse('keptBytesMax', 'must be at least responseBytesMax')
   if (typeof rules.keeps !== 'function') refuse('keeps', 'must be a function')
   if (!Array.isArray(rules.headers)) refuse('headers', 'must be a list of names')

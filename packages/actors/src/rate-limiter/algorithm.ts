@@ -10,7 +10,7 @@ export interface Limit {
   readonly burst: number
 }
 
-/** What has been used, as its algorithm keeps it. Empty for nothing; another algorithm cannot read it. */
+/** What has been used, as its algorithm keeps it. Empty for nothing. What another algorithm has kept counts as nothing: it is known by its length. */
 export type Use = readonly number[]
 
 /** What use means at a moment. Moments are in milliseconds since 1970. */

@@ -44,7 +44,9 @@ function view(use: Use, limit: Limit, at: number, weight: number): UseView {
 
 /** The theoretical arrival time, never in the past: what was not used does not add up beyond the burst. */
 function arrivalOf(use: Use, now: number): number {
-  return Math.max(use[0] ?? 0, now)
+  const [arrival = 0, ...others] = use
+  // A list of another length was kept by another algorithm, before the definition was changed: it says nothing here.
+  return Math.max(others.length === 0 ? arrival : 0, now)
 }
 
 /** How far ahead of the clock the arrival time may be: the time in which a full burst comes back. */

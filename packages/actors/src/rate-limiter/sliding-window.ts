@@ -14,14 +14,14 @@ export const slidingWindow: Algorithm = { take, view }
 export const SLIDING_WINDOW_LIMIT_MAX = 10_000
 
 function take(use: Use, { limit, windowMs }: Limit, at: number, weight: number): Use | undefined {
-  const live = use.slice(firstLive(use, at - windowMs))
+  const live = liveOf(use, at - windowMs)
   if (sumOf(live) + weight > limit) return undefined
   const last = live.length - 2
   return live[last] === at ? [...live.slice(0, last), at, (live[last + 1] ?? 0) + weight] : [...live, at, weight]
 }
 
 function view(use: Use, { limit, windowMs }: Limit, at: number, weight: number): UseView {
-  const live = use.slice(firstLive(use, at - windowMs))
+  const live = liveOf(use, at - windowMs)
   const count = sumOf(live)
   return {
     count,
@@ -31,11 +31,13 @@ function view(use: Use, { limit, windowMs }: Limit, at: number, weight: number):
   }
 }
 
-/** Index of the first entry that is younger than a moment. Linear; the limit bounds it. */
-function firstLive(use: Use, after: number): number {
+/** The entries that are younger than a moment. Linear; the limit bounds it. */
+function liveOf(use: Use, after: number): Use {
+  // No pairs: this was kept by another algorithm, before the definition was changed. It says nothing here.
+  if (use.length % 2 === 1) return []
   let index = 0
   while (index < use.length && (use[index] ?? 0) <= after) index += 2
-  return index
+  return use.slice(index)
 }
 
 function sumOf(use: Use): number {

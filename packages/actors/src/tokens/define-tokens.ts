@@ -33,10 +33,16 @@ export interface TokensRules {
 type Snapshot = TransitionSnapshot<TokenLedger>
 type Command<Input extends object, Reply> = CommandBuilder<'command', Input, Input & Stamp, Reply, Snapshot>
 
+/** The rules by which a command was decided stand in its event: a journal that is read by code with others leads to the same state. */
+interface Ruled {
+  readonly rules: LedgerRules
+}
+type RuledCommand<Input extends object, Reply> = CommandBuilder<'command', Input, Input & Ruled & Stamp, Reply, Snapshot>
+
 /** The commands of the actor of tokens; the facade `Tokens` sends them. */
 export interface TokensCommands {
-  readonly issue: Command<{ id: string; lifeMs?: number | undefined; digest?: string | undefined }, TokenLedger['answer']>
-  readonly revoke: Command<{ id: string }, number>
+  readonly issue: RuledCommand<{ id: string; lifeMs?: number | undefined; digest?: string | undefined }, TokenLedger['answer']>
+  readonly revoke: RuledCommand<{ id: string }, number>
   readonly revokeAll: Command<object, number>
   readonly status: CommandBuilder<
     'query',
@@ -51,26 +57,35 @@ export interface TokensCommands {
 export type TokensDefinition = ActorDefinition<string, Snapshot, TokensCommands>
 
 const LIFE_MS = 3_600_000
+/** Thirty years: every moment at which something expires stays a whole number to JavaScript. */
+const LIFE_MS_MAX = 1e12
 const COUNT_MAX = 1_000
 const SNAPSHOT_EVERY = 200
+const OPTIONS: ReadonlySet<string> = new Set(['type', 'module', 'lifeMs', 'lifeMsMax', 'liveMax', 'revokedMax'])
 
 /** Defines tokens. Throws `InvalidDefinition`, which names the field. */
 export function defineTokens(options: TokensRules): TokensDefinition {
+  for (const name of Object.keys(options)) if (!OPTIONS.has(name)) throw new InvalidDefinition(options.type, name, 'is no option')
   const rules = rulesOf(options)
+  const ruled = <Given extends object>(schema: z.ZodType<Given, Given>) =>
+    stamped(schema.transform((input): Given & Ruled => ({ ...input, rules })))
   return defineActor({
     type: options.type,
     module: options.module,
-    logic: fromTransition((ledger: TokenLedger, event: LedgerEvent) => nextLedger(rules, ledger, event), EMPTY_LEDGER),
+    logic: fromTransition(
+      (ledger: TokenLedger, event: LedgerEvent & Partial<Ruled>) => nextLedger(event.rules ?? rules, ledger, event),
+      EMPTY_LEDGER,
+    ),
     // An event is a few dozen bytes, the ledger may be a thousand times as much.
     persist: 'journal',
     journal: { snapshotEvery: SNAPSHOT_EVERY },
     commands: {
       issue: command({
         // The digest is there for the fingerprint of an idempotency key alone: other claims under the same key are a conflict.
-        input: stamped(z.object({ id, lifeMs: z.number().int().min(1).max(rules.lifeMsMax).optional(), digest: z.string().optional() })),
+        input: ruled(z.object({ id, lifeMs: z.number().int().min(1).max(rules.lifeMsMax).optional(), digest: z.string().optional() })),
         reply: ({ context }) => context.answer,
       }),
-      revoke: command({ input: stamped(z.object({ id })), reply: ({ context }) => countOf(context) }),
+      revoke: command({ input: ruled(z.object({ id })), reply: ({ context }) => countOf(context) }),
       revokeAll: command({ input: stamped(), reply: ({ context }) => countOf(context) }),
       status: query({
         input: stamped(z.object({ id, generation: z.number().int().nonnegative() })),
@@ -88,6 +103,7 @@ function rulesOf({ type, lifeMs = LIFE_MS, lifeMsMax = lifeMs, liveMax = COUNT_M
   for (const [field, value] of Object.entries({ lifeMs, lifeMsMax, liveMax, revokedMax })) {
     if (!Number.isSafeInteger(value) || value < 1) throw new InvalidDefinition(type, field, `must be a whole number from 1, is ${value}`)
   }
+  if (lifeMsMax > LIFE_MS_MAX) throw new InvalidDefinition(type, 'lifeMsMax', `must be at most ${LIFE_MS_MAX}, is ${lifeMsMax}`)
   if (lifeMsMax < lifeMs) throw new InvalidDefinition(type, 'lifeMsMax', `must be at least lifeMs, ${lifeMs}, is ${lifeMsMax}`)
   return { lifeMs, lifeMsMax, liveMax, revokedMax }
 }

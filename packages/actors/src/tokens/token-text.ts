@@ -62,7 +62,8 @@ const claimsSchema = z.strictObject({
   principal: nameSchema,
   issued: time,
   expires: time,
-  constraints: z.record(z.string(), z.json()),
+  // It comes out of JSON, so whatever is in it is JSON; walking through it would let a stranger's nesting end the stack.
+  constraints: z.custom<TokenClaims['constraints']>((value) => typeof value === 'object' && value !== null && !Array.isArray(value)),
   auditId: nameSchema,
   generation: time,
 })
@@ -89,7 +90,7 @@ export function writeToken(keyId: string, signed: string, signature: Uint8Array)
 
 /** Reads a token, whoever made it; `undefined` for what is none. A token has one text: what decodes to the same is not the same. */
 export function readToken(text: string): UnsignedToken | undefined {
-  if (text.length > TOKEN_LENGTH_MAX) return undefined
+  if (typeof text !== 'string' || text.length > TOKEN_LENGTH_MAX) return undefined
   const [keyId, claimsPart, signaturePart, ...more] = text.split('.')
   if (keyId === undefined || claimsPart === undefined || signaturePart === undefined || more.length > 0) return undefined
   const bytes = bytesOf(claimsPart)
