@@ -252,7 +252,9 @@ function stopChild(child: AnyActorRef): void {
 function isSame(before: SnapshotLike, after: SnapshotLike): boolean {
   if (before === after) return true
   if (before.value !== undefined || after.value !== undefined) return false
-  return before.context !== undefined && before.context === after.context && before.status === after.status && before.output === after.output
+  return (
+    before.context !== undefined && before.context === after.context && before.status === after.status && before.output === after.output
+  )
 }
 
 function childrenOf(snapshot: SnapshotLike & { readonly children?: Readonly<Record<string, AnyActorRef>> }): readonly AnyActorRef[] {
