@@ -7,7 +7,7 @@ import { z } from 'zod'
 const module = import.meta.url
 
 /** So many requests of a customer are let through in any window of this length, which is longer than a crash and its recovery. */
-export const LIMIT = 40
+export const LIMIT = 8
 export const WINDOW_MS = 3_000
 
 export const limiter = defineRateLimiter({

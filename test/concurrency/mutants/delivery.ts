@@ -78,7 +78,6 @@ export const delivery: readonly Mutant[] = [
     name: 'urgency-ignored',
     claim: 'a normal command goes before a high one that waits',
     guarantee: 'G6',
-    skip: 'the exact order of lanes is checked only where nothing comes late',
     file: 'packages/kernel/src/shard/lanes.ts',
     from: `    if (high) return 1
     if (normal) return 2
@@ -107,7 +106,6 @@ export const delivery: readonly Mutant[] = [
     name: 'delivery-not-recorded',
     claim: 'deliveries of a command that was handled are not remembered',
     guarantee: 'G3',
-    skip: 'no delivery comes again under another natural key',
     file: 'packages/kernel/src/shard/natural.ts',
     from: `  for (const delivery of names.deliveries ?? []) recordName(core, scopeFor('delivery', cell, command), delivery)
 `,
@@ -136,7 +134,6 @@ export const delivery: readonly Mutant[] = [
     name: 'delayed-command-early',
     claim: 'after a restart commands that were sent for later are handled at once',
     guarantee: 'G5',
-    skip: 'no campaign sends commands for later',
     file: 'packages/store/src/memory/tables/inbox.ts',
     from: 'const waiting = [...this.#rows.values()].filter((row) => row.dueAt === undefined)',
     to: 'const waiting = [...this.#rows.values()]',
@@ -145,7 +142,6 @@ export const delivery: readonly Mutant[] = [
     name: 'delayed-command-twice',
     claim: 'a command that was sent for later and waits in its mailbox is read from the store once more',
     guarantee: 'G3',
-    skip: 'no campaign sends commands for later',
     file: 'packages/kernel/src/shard/schedule.ts',
     from: `      if (this.#queued.has(row.sequence)) continue
 `,
@@ -163,7 +159,6 @@ export const delivery: readonly Mutant[] = [
     name: 'replayed-letter-stays',
     claim: 'a dead letter that is replayed stays where it is, and is replayed again',
     guarantee: 'G3',
-    skip: 'the tells that are replayed have keys; without them a second replay would be handled once more',
     file: 'packages/kernel/src/shard/letters.ts',
     from: `  takeOut(core, letter.sequence)
 `,

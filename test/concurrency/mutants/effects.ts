@@ -28,7 +28,6 @@ export const effects: readonly Mutant[] = [
     name: 'cancel-misses-a-claim',
     claim: 'an effect that is cancelled in the batch that claims it is tried all the same',
     guarantee: 'G10',
-    skip: 'no cancel meets a claim in one batch',
     file: 'packages/kernel/src/shard/effects.ts',
     from: `      batch.claims.delete(sequence)
       queue.claiming -= 1`,
@@ -48,7 +47,6 @@ export const effects: readonly Mutant[] = [
     name: 'late-effect-result-counts',
     claim: 'the result of an attempt that has timed out counts',
     guarantee: 'G10',
-    skip: 'no attempt runs out of its time',
     file: 'packages/kernel/src/shard/effects.ts',
     from: `    if (running.get(end.row.sequence) !== run) {
       if ('output' in end.result)`,

@@ -13,6 +13,8 @@ export interface HuntOptions {
   /** How many schedules, over all campaigns. */
   readonly schedules: number
   readonly seed: number
+  /** The name of the campaign that is tried first. Default: none goes before those of the mutant's guarantee. */
+  readonly first?: string | undefined
 }
 
 /** What a hunt has come to. */
@@ -24,8 +26,8 @@ export interface Hunted {
 }
 
 /** Runs the campaigns with a mutant, or with the kernel as it is. Rejects if the process does not say what they came to. */
-export async function hunt(mutant: Mutant | undefined, { schedules, seed }: HuntOptions): Promise<Hunted> {
-  const args = ['--import', PLANT, SEARCH, String(schedules), String(seed), mutant?.guarantee ?? '']
+export async function hunt(mutant: Mutant | undefined, { schedules, seed, first = '' }: HuntOptions): Promise<Hunted> {
+  const args = ['--import', PLANT, SEARCH, String(schedules), String(seed), mutant?.guarantee ?? '', first]
   const env = { ...process.env, BAILIWICK_MUTANT: mutant?.name ?? '' }
   return await new Promise((resolve, reject) => {
     execFile(process.execPath, args, { env, timeout: HUNT_MS_MAX, killSignal: 'SIGKILL', maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {

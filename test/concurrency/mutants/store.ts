@@ -23,7 +23,6 @@ export const store: readonly Mutant[] = [
     name: 'undo-missing',
     claim: 'a power failure takes everything of a write back but the changed actors',
     guarantee: 'G3',
-    skip: 'no campaign takes synchronous writes back that a process has lost',
     file: 'packages/store/src/memory/tables/actor.ts',
     from: `    undo.push(() => this.#actors.set(before.number, before))
 `,

@@ -39,7 +39,6 @@ export const supervision: readonly Mutant[] = [
     name: 'poison-tried-for-ever',
     claim: 'a stored command that has ended threads is tried again by every thread that comes',
     guarantee: 'G11',
-    skip: 'nobody looks whether a thread was given up',
     file: 'packages/kernel/src/system/thread-guilt.ts',
     from: 'this.#poison = [...this.#poison, found].slice(-REMEMBERED_MAX)',
     to: 'this.#poison = [...this.#poison].slice(-REMEMBERED_MAX)',

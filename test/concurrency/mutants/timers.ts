@@ -32,7 +32,6 @@ export const timers: readonly Mutant[] = [
     name: 'missed-ticks-all-ring',
     claim: 'a periodic timer rings once for each tick that was missed',
     guarantee: 'G9',
-    skip: 'the rings of a periodic timer are not held against its grid from above',
     file: 'packages/kernel/src/shard/timers.ts',
     from: 'return dueAt + everyMs * Math.max(1, Math.floor((now - dueAt) / everyMs) + 1)',
     to: 'return dueAt + everyMs',
@@ -50,7 +49,6 @@ export const timers: readonly Mutant[] = [
     name: 'timer-begins-anew-ignored',
     claim: 'a timer that is to begin anew after a restart keeps its deadline',
     guarantee: 'G9',
-    skip: 'what a timer does at a restart is not checked',
     file: 'packages/store/src/memory/shard.ts',
     from: `    timers.restart(Math.max(now, shard.committedAt), undo)
 `,
@@ -60,7 +58,6 @@ export const timers: readonly Mutant[] = [
     name: 'remaining-time-moved-twice',
     claim: 'a timer that keeps its remaining time is moved once more when two restarts have no commit between them',
     guarantee: 'G9',
-    skip: 'what a timer does at a restart is not checked',
     file: 'packages/store/src/memory/shard.ts',
     from: 'const since = Math.max(shard.committedAt, shard.recoveredAt)',
     to: 'const since = shard.committedAt',

@@ -142,8 +142,8 @@ async function failuresStay(world: World): Promise<void> {
   claimOnce('G2 G11 what was answered, failures or not', all, seen.must, seen.may)
 }
 
-/** Tells are rejected by a shut actor; their letters are replayed by several at once. */
-async function bury(world: World): Promise<void> {
+/** Tells are rejected by a shut actor; their letters are replayed by several at once. Without keys, nothing else keeps them from counting twice. */
+async function bury(world: World, hasKeys: boolean): Promise<void> {
   const { must } = ward(world)
   const keeper = world.client('keeper')
   const shut = await carefully(keeper, () => keeper.actor(patient, 'well').ask.shut({}, { idempotencyKey: 'shut' }))
@@ -151,7 +151,10 @@ async function bury(world: World): Promise<void> {
     for (let step = 0; step < 2; step += 1) {
       const name = `${index}.${step}`
       if (!world.keeps(name)) continue
-      const known = await carefully(client, () => client.actor(patient, 'well').tell.work({ id: name }, { idempotencyKey: name }))
+      const { tell } = client.actor(patient, 'well')
+      const known = await (hasKeys
+        ? carefully(client, () => tell.work({ id: name }, { idempotencyKey: name }))
+        : once(() => tell.work({ id: name })))
       if (known.how === 'answered') must.add(name)
     }
   })
@@ -175,6 +178,33 @@ async function replayedOnce(world: World): Promise<void> {
   const done = await eventually(world, () => world.system.actor(patient, 'well').ask.done())
   const sent = ['0.0', '0.1', '1.0', '1.1']
   claimOnce('G3 a tell that was rejected and replayed', done, must, sent)
+}
+
+/** A stored command that may end the threads that handle it. */
+async function tellPoison(world: World): Promise<void> {
+  const { must, may } = ward(world)
+  const keeper = world.client('keeper')
+  // What waits for one that is held back is stored before it is handled.
+  await once(() => keeper.attempt((system) => system.quarantine.hold(patient, 'well', { reason: 'so that it is stored' })))
+  may.add('told')
+  const known = await once(() => keeper.actor(patient, 'well').tell.work({ id: 'told' }))
+  if (known.how === 'answered') must.add('told')
+  await once(() => keeper.attempt((system) => system.quarantine.release({})))
+  await world.sleep(60_000)
+  const threads = world.system.stats().perShard.map(({ thread }) => thread)
+  // An initial state that ends threads does so for whoever comes.
+  const isOfCommand = world.strikes.every(({ whom }) => !whom.includes('initial state'))
+  claim('G11 no thread is given up for one stored command', !isOfCommand || !threads.includes('abandoned'), threads)
+}
+
+async function noThreadWasGivenUp(world: World): Promise<void> {
+  const { must, may } = ward(world)
+  const letters = await eventually(world, () => world.system.deadLetters.list())
+  await settled(world)
+  const done = await eventually(world, () => world.system.actor(patient, 'well').ask.done())
+  const buried = letters.map(({ input }) => (input as { readonly id: string }).id) // As it was told.
+  claimOnce('G3 G11 a tell is handled or a dead letter', [...done, ...buried], must, may)
+  near(world, 'a command was poison', buried.length > 0)
 }
 
 /** The campaigns of this family. */
@@ -205,6 +235,37 @@ export const failures: readonly Campaign[] = [
   {
     name: 'G3 G11 a dead letter that is replayed is handled once',
     share: 3,
-    options: { actors: [patient], scenario: bury, check: replayedOnce, faults: 'all', properties: sometimes('a letter was replayed') },
+    options: {
+      actors: [patient],
+      scenario: (world) => bury(world, true),
+      check: replayedOnce,
+      faults: 'all',
+      properties: sometimes('a letter was replayed'),
+    },
+  },
+  {
+    name: 'G3 G11 … also without a key',
+    share: 1,
+    options: {
+      actors: [patient],
+      scenario: (world) => bury(world, false),
+      check: replayedOnce,
+      faults: allBut('duplicate-request'),
+      properties: sometimes('a letter was replayed'),
+    },
+  },
+  {
+    name: 'G11 … and no thread is given up for one command',
+    share: 0.5,
+    options: {
+      actors: [patient],
+      scenario: tellPoison,
+      check: noThreadWasGivenUp,
+      maxFaults: 1,
+      faults: ['poison'],
+      // A stored command is known after its second death.
+      open: { supervision: { threads: { maxRestarts: 2 } } },
+      properties: sometimes('a command was poison'),
+    },
   },
 ]

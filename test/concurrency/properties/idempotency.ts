@@ -192,6 +192,16 @@ async function handledOnceInTheLatestVersion(world: World, kind: typeof till): P
       heard,
       took: took.get(thing),
     }))
+    // The delivery that was handled is known for good, whatever it is said to be about.
+    const again = { thing: `not ${thing}`, version: handled[0]?.version ?? 0 }
+    const deliveryId = `${thing} ${again.version}`
+    await eventually(world, () => world.system.actor(kind, 'a').tell.hear(again, { naturalKey: again.thing, deliveryId }))
+    await world.rest()
+    const after = await eventually(world, () => world.system.actor(kind, 'a').ask.memory())
+    claim('K23 G3 a delivery that was handled is not handled again', !after.heard.some((one) => one.thing === again.thing), () => ({
+      again,
+      heard: after.heard,
+    }))
   }
 }
 

@@ -109,6 +109,24 @@ async function burst(world: World, isShut: boolean): Promise<void> {
   })
 }
 
+/** What is told to an actor that is held waits in the store; then it is handled at once, in a batch that may fail. */
+async function handleAtOnce(world: World): Promise<void> {
+  const { accepted } = sent(world)
+  const operator = world.client('operator')
+  await once(() => operator.attempt((system) => system.quarantine.hold(clerk, 'a', { reason: 'so that notes wait' })))
+  await world.together(2, async (client, index) => {
+    const { tell } = client.actor(clerk, 'a')
+    const under: Promise<unknown>[] = []
+    for (let n = 1; n <= 4; n += 1) {
+      const stream = String(index)
+      if (!world.keeps(`${index}.${n}`)) continue
+      under.push(once(() => tell.note({ stream, n })).then((known) => known.how === 'answered' && accepted.add(`${stream} ${n}`)))
+    }
+    await Promise.all(under)
+  })
+  await once(() => operator.attempt((system) => system.quarantine.release({})))
+}
+
 async function inOrder(world: World): Promise<void> {
   const { must, accepted, looks } = sent(world)
   await settled(world)
@@ -165,7 +183,10 @@ async function pileUp(world: World): Promise<void> {
     await Promise.all(under)
   })
   if (held.how !== 'answered') events.length = 0
+  // Without any, what waited is handled in an exact order.
+  const hasLate = world.draw('late', 2) === 0
   const late = world.together(1, async (client) => {
+    if (!hasLate) return
     for (let step = 0; step < 4; step += 1) {
       const lane = world.draw('late lane', 2)
       await once(() => client.actor(patient, 'a').tell.note({ stream: `late ${step}`, n: lane }, { priority: LANES[lane] ?? 'low' }))
@@ -227,8 +248,20 @@ export const order: readonly Campaign[] = [
     },
   },
   {
+    name: 'G5 … where batches of many commands fail',
+    share: 5,
+    options: {
+      actors: [clerk],
+      scenario: handleAtOnce,
+      check: inOrder,
+      batchCommands: 8,
+      maxFaults: 4,
+      faults: ['disk-full', 'disk-busy'],
+    },
+  },
+  {
     name: 'G6 the head of a lane is overtaken a bounded number of times, and the more urgent goes first',
-    share: 2,
+    share: 4,
     options: {
       actors: [patient],
       scenario: pileUp,

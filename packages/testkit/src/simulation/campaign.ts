@@ -127,6 +127,7 @@ export class Campaign {
       properties,
       guards: this.#guards,
       isStoreLater: options.answers === 'later',
+      mayStrike: this.#kinds.length > 0,
       hasMessageFaults: this.#kinds.some((kind) => sortOf(kind) === 'message'),
       // On files, what is said names the folder of the day.
       isHashedWhole: isWhole && options.disk !== 'sqlite',

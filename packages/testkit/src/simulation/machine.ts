@@ -27,6 +27,8 @@ export interface MachineParts {
   readonly startAt: number
   /** Whether stores answer with promises, as one behind a network would. */
   readonly isStoreLater: boolean
+  /** Whether faults may strike at all: not only whether any will, which a tape that is played again does not know. */
+  readonly mayStrike: boolean
   /** Whether messages between shards may be struck. */
   readonly hasMessageFaults: boolean
   /** Hears everything that is said between shards and callers, where that is wanted. */
@@ -123,7 +125,7 @@ export class Machine implements Owner {
       (system) => {
         if (life.isDead) return
         this.#openTries = 0
-        if (tape.faults.length > 0) this.#lookAfter(life, undefined)
+        if (this.#parts.mayStrike) this.#lookAfter(life, undefined)
         this.#up.resolve(system)
       },
       (error: unknown) => {

@@ -328,7 +328,7 @@ export class World implements Director, Onlooker, ClientWorld, Owner {
       if (this.#failure === undefined) await this.#untilSettled('The scenario', async () => await scenario(this))
       if (this.#failure === undefined) this.#requireAllAwaited()
       // What the scenario has left to be done, such as an effect, may meet faults as well.
-      if (this.#failure === undefined && tape.faults.length > 0)
+      if (this.#failure === undefined && this.#parts.mayStrike)
         await this.#untilSettled('What the scenario has left', () => this.rest(DRAIN_MS))
       this.#phase = 'check'
       this.#machine.calm()
