@@ -181,7 +181,7 @@ export const closing: readonly Campaign[] = [
   },
   {
     name: 'G12 a full mailbox refuses by name, holds its capacity and loses nothing',
-    share: 5,
+    share: 8,
     options: {
       actors: [desk],
       scenario: overflow,

@@ -180,11 +180,11 @@ async function slateIsWhole(world: World): Promise<void> {
 export const durability: readonly Campaign[] = [
   {
     name: 'G1 G2 G3 what is acknowledged or seen survives, once, whatever strikes',
-    share: 14,
+    share: 5.6,
     options: { ...survives(ledger), faults: allBut('clock-jump') },
   },
   { name: 'G1 G2 G3 … on two shards', share: 4, options: { ...survives(ledger), shards: 2, faults: 'all' } },
-  { name: 'G1 G2 G3 … for a journal that leaves memory', share: 6, options: { ...survives(journal), faults: 'all' } },
+  { name: 'G1 G2 G3 … for a journal that leaves memory', share: 2.4, options: { ...survives(journal), faults: 'all' } },
   {
     name: 'G1 G2 G3 … for actors that leave memory at once',
     share: 1,
@@ -193,7 +193,7 @@ export const durability: readonly Campaign[] = [
   { name: 'G1 G2 G3 … where commits take time', share: 3, options: { ...survives(ledger), answers: 'later', faults: 'all' } },
   {
     name: 'G2 what is acknowledged survives threads also with synchronous normal',
-    share: 2,
+    share: 6,
     options: {
       ...survives(ledger),
       properties: [],
@@ -204,7 +204,7 @@ export const durability: readonly Campaign[] = [
   },
   {
     name: 'G3 what synchronous normal loses it loses whole',
-    share: 4,
+    share: 6.4,
     options: {
       actors: [ledger],
       scenario: addAgain,
@@ -233,12 +233,12 @@ export const durability: readonly Campaign[] = [
   },
   {
     name: 'G8 … also if it meets an I/O error',
-    share: 2,
+    share: 3.2,
     options: { ...survives(ledger), properties: [], maxFaults: 4, faults: ['paused-owner', 'io-error'] },
   },
   {
     name: 'G4 what throws, is rejected or cannot be kept changes nothing, and is not seen',
-    share: 6,
+    share: 2.4,
     options: {
       actors: [ledger, journal],
       scenario: failInBetween,
@@ -249,7 +249,7 @@ export const durability: readonly Campaign[] = [
   },
   {
     name: 'G4 commands of a volatile actor are handled once, in one order',
-    share: 4,
+    share: 32,
     options: {
       actors: [slate],
       scenario: addToSlate,

@@ -281,7 +281,7 @@ export const effects: readonly Campaign[] = [
   },
   {
     name: 'G10 … and is performed once where its receiver can be asked',
-    share: 5,
+    share: 3,
     options: { ...promising('charge', true), faults: single, properties: reached },
   },
   {
@@ -292,7 +292,7 @@ export const effects: readonly Campaign[] = [
   { name: 'G10 … on SQLite files', share: 0.01, options: { ...promising('charge', true), disk: 'sqlite', auditEvery: 0, faults: single } },
   {
     name: 'G3 G10 an answer that an effect brings is one for all who wait, and survives',
-    share: 3,
+    share: 4.8,
     options: {
       actors: [client],
       effects: [mail, charge],

@@ -211,7 +211,7 @@ async function noThreadWasGivenUp(world: World): Promise<void> {
 export const failures: readonly Campaign[] = [
   {
     name: 'G11 an actor that fails is held back after its limit, others go on, and those who watch hear once',
-    share: 4,
+    share: 2.4,
     options: {
       actors: [patient, nurse],
       scenario: failAndWork,
@@ -222,7 +222,7 @@ export const failures: readonly Campaign[] = [
   },
   {
     name: 'G11 … on two shards',
-    share: 3,
+    share: 1.8,
     options: {
       actors: [patient, nurse],
       shards: 2,
@@ -245,7 +245,7 @@ export const failures: readonly Campaign[] = [
   },
   {
     name: 'G3 G11 … also without a key',
-    share: 1,
+    share: 1.6,
     options: {
       actors: [patient],
       scenario: (world) => bury(world, false),

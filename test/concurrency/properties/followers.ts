@@ -72,7 +72,7 @@ async function followedIsThere(world: World): Promise<void> {
 export const followers: readonly Campaign[] = [
   {
     name: 'G1 what a follower sees of changes is on disk',
-    share: 5,
+    share: 15,
     options: {
       actors: [ledger],
       scenario: (world) => follow(world, true),
@@ -83,7 +83,7 @@ export const followers: readonly Campaign[] = [
   },
   {
     name: 'G1 … also of what comes to nothing',
-    share: 2,
+    share: 3.2,
     options: {
       actors: [ledger],
       scenario: (world) => follow(world, false),

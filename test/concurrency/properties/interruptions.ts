@@ -137,7 +137,7 @@ async function eachResultIsOfItsStretch(world: World): Promise<void> {
 export const interruptions: readonly Campaign[] = [
   {
     name: 'G7 a stretch that was ended by force does not end the next one of its turn',
-    share: 2,
+    share: 6,
     options: {
       actors: [drill],
       scenario: (world) => interrupt(world, true),
@@ -148,7 +148,7 @@ export const interruptions: readonly Campaign[] = [
   },
   {
     name: 'G7 … and no two live at the same time, whatever commits fail',
-    share: 2,
+    share: 3.2,
     options: {
       actors: [drill],
       scenario: (world) => interrupt(world, false),

@@ -105,7 +105,7 @@ async function eachAtItsTime(world: World): Promise<void> {
 export const later: readonly Campaign[] = [
   {
     name: 'G3 G5 a command that is sent for later is handled once, not before its time',
-    share: 3,
+    share: 4.8,
     options: {
       actors: [planner],
       scenario: plan,

@@ -143,17 +143,17 @@ export const leases: readonly Campaign[] = [
   },
   {
     name: 'G7 … and two never believe at the same time to hold it',
-    share: 3,
+    share: 4.8,
     options: { ...leasing(true), faults: allBut('duplicate-request', 'clock-jump', 'poison') },
   },
   {
     name: 'G7 … also where it is handed over',
-    share: 2,
+    share: 6,
     options: { ...leasing(true, true), faults: allBut('duplicate-request', 'clock-jump', 'poison') },
   },
   {
     name: 'G7 … where commits take time',
-    share: 2,
+    share: 3.2,
     options: { ...leasing(true), answers: 'later', faults: allBut('duplicate-request', 'clock-jump', 'poison') },
   },
 ]

@@ -227,7 +227,7 @@ export const order: readonly Campaign[] = [
   },
   {
     name: 'G5 … also where they are postponed',
-    share: 3,
+    share: 9,
     options: {
       actors: [clerk],
       scenario: (world) => burst(world, true),
@@ -238,7 +238,7 @@ export const order: readonly Campaign[] = [
   },
   {
     name: 'G5 … where commits take time',
-    share: 2,
+    share: 6,
     options: {
       actors: [clerk],
       scenario: (world) => burst(world, false),
@@ -249,7 +249,7 @@ export const order: readonly Campaign[] = [
   },
   {
     name: 'G5 … where batches of many commands fail',
-    share: 5,
+    share: 8,
     options: {
       actors: [clerk],
       scenario: handleAtOnce,
@@ -261,7 +261,7 @@ export const order: readonly Campaign[] = [
   },
   {
     name: 'G6 the head of a lane is overtaken a bounded number of times, and the more urgent goes first',
-    share: 4,
+    share: 6.4,
     options: {
       actors: [patient],
       scenario: pileUp,

@@ -177,7 +177,7 @@ async function whatIsTakenBackIsNotBegun(world: World): Promise<void> {
 export const overruns: readonly Campaign[] = [
   {
     name: 'G10 … and what comes when its time is over does not count',
-    share: 1,
+    share: 0.6,
     options: {
       actors: [sender],
       effects: [errand],
@@ -190,7 +190,7 @@ export const overruns: readonly Campaign[] = [
   },
   {
     name: 'G10 … also where it is taken back as soon as it is promised',
-    share: 1,
+    share: 3,
     options: {
       actors: [sender],
       effects: [errand],

@@ -103,7 +103,7 @@ async function inTheOrderOfTheLine(world: World): Promise<void> {
 export const queues: readonly Campaign[] = [
   {
     name: 'G7 … and is given to those who wait for it in their order',
-    share: 1,
+    share: 3,
     options: {
       actors: [safe],
       scenario: standInLine,

@@ -118,7 +118,7 @@ async function asItWasSaid(world: World): Promise<void> {
 export const shutdown: readonly Campaign[] = [
   {
     name: 'G13 … and what it says of itself is so',
-    share: 3,
+    share: 4.8,
     options: {
       actors: [counter],
       scenario: shut,

@@ -286,7 +286,7 @@ const calm = allBut('poison')
 export const turns: readonly Campaign[] = [
   {
     name: 'K32 G7 one stretch at a time, growing epochs, frames, ranks and one end, whatever strikes',
-    share: 8,
+    share: 3.2,
     options: {
       ...working(session, 3, false),
       faults: calm,
@@ -295,12 +295,12 @@ export const turns: readonly Campaign[] = [
   },
   {
     name: 'K32 G7 … without faults',
-    share: 2,
+    share: 3.2,
     options: { ...working(session, 3, false), faults: ['deaf-turn', 'duplicate-request', 'delayed-request'], properties: common },
   },
   {
     name: 'K32 G7 … where threads and processes die again and again',
-    share: 4,
+    share: 1.6,
     options: {
       ...working(session, 2, false),
       maxFaults: 5,
@@ -330,7 +330,7 @@ export const turns: readonly Campaign[] = [
   },
   {
     name: 'G3 G7 a turn that several ask for under one key is one turn with one outcome',
-    share: 3,
+    share: 4.8,
     options: {
       ...working(session, 3, true),
       faults: calm,
