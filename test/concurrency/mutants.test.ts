@@ -10,12 +10,41 @@ import { faultyText } from './mutants/mutant.ts'
 
 const ROOT = new URL('../../', import.meta.url)
 /** Far more than any of them needs; what is caught ends its process at once. */
-const SCHEDULES = 4_000
+const SCHEDULES = process.env['BAILIWICK_SLOW'] === '1' ? 40_000 : 4_000
 /** Of the campaigns as they are. */
 const CONTROL_SCHEDULES = 2_000
 const SEED = 1
 /** The whole budget, with every core busy. */
-const HUNT_MS = 120_000
+const HUNT_MS = process.env['BAILIWICK_SLOW'] === '1' ? 600_000 : 120_000
+
+/** Those that take more than a few hundred schedules: they are hunted in the slow suite, with a budget to match. */
+const RARE: ReadonlySet<string> = new Set([
+  'call-numbers-reused',
+  'calls-of-a-dead-thread-wait',
+  'cancel-misses-a-claim',
+  'changes-before-commit',
+  'confirmed-before-commit',
+  'drain-leaves-a-backlog',
+  'edit-not-stored',
+  'epoch-not-raised',
+  'fence-not-checked',
+  'frame-lost',
+  'intent-forgotten',
+  'journal-revision-too-small',
+  'lost-message-not-sent-again',
+  'missed-ticks-all-ring',
+  'poison-tried-for-ever',
+  'quarantined-tells-dropped',
+  'records-expire-early',
+  'records-of-the-batch-not-seen',
+  'rolled-back-commands-lost',
+  'rolled-back-in-reverse',
+  'tell-acknowledged-unstored',
+  'timeout-called-a-refusal',
+  'undo-missing',
+  'weaker-intent-wins',
+])
+const isSlow = process.env['BAILIWICK_SLOW'] === '1'
 
 /** By the name of a mutant: the campaign that catches it soonest, and is tried first. */
 const firsts: Readonly<Record<string, string>> = caughtBy
@@ -30,8 +59,9 @@ describe('the mutants', () => {
     }
   })
 
-  test('at least 25 of them are hunted, and each has a name of its own', () => {
-    expect(mutants.filter(({ skip }) => skip === undefined).length).toBeGreaterThanOrEqual(25)
+  test('at least 50 of them are hunted every time, and each has a name of its own', () => {
+    expect(mutants.filter(({ name, skip }) => skip === undefined && !RARE.has(name)).length).toBeGreaterThanOrEqual(50)
+    for (const name of RARE) expect(mutants.map((mutant) => mutant.name)).toContain(name)
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
   })
 
@@ -53,7 +83,7 @@ describe('each fault that is planted in the kernel or the store is caught', { co
     expectHere(caught).toBeUndefined()
   })
 
-  for (const mutant of mutants) {
+  for (const mutant of mutants.filter(({ name }) => isSlow || !RARE.has(name))) {
     const { claim, guarantee, name, skip } = mutant
     const why = skip === undefined ? '' : ` (${skip})`
     test.skipIf(skip !== undefined)(

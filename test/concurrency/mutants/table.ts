@@ -22,8 +22,8 @@ process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('../../../node_modul
 const HEAD = `# Mutants
 
 A mutant is a slip of one or two lines that somebody could make in the kernel or in the memory store. Each is planted alone, while its
-file is loaded, in a process that runs the campaigns of \`test/concurrency\`; the sources know nothing of it. CI runs all of them:
-\`npx --yes pnpm@12 test test/concurrency/mutants.test.ts\`. How many schedules over all campaigns it took until the first failed was
+file is loaded, in a process that runs the campaigns of \`test/concurrency\`; the sources know nothing of it. CI runs those that are
+caught within a few hundred schedules, \`npx --yes pnpm@12 test test/concurrency/mutants.test.ts\`, and the slow suite all. How many schedules over all campaigns it took until the first failed was
 measured with ${SEEDS.length} seeds; the campaign is the one that caught it most often. Campaigns take turns, in rounds that grow, those of the
 mutant's guarantee first, with half of each round; CI tries the campaign of this table before all others.
 \`node test/concurrency/mutants/table.ts\` writes this file.

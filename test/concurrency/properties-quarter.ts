@@ -1,27 +1,27 @@
-/** One half of the campaigns as tests: two files run a half each, so that two cores have work. */
+/** A quarter of the campaigns as tests: four files run a quarter each, so that every core has work until the end. */
 import { describe, expect, test } from 'vitest'
 import { campaigns } from './campaigns.ts'
 import type { Campaign } from './properties/campaign.ts'
 import { describeTotals, idleFaults, runCampaign, shareOut, totalsOf } from './share-out.ts'
 import type { CampaignResult } from './share-out.ts'
 
-/** Over both halves. */
+/** Over all quarters. */
 const SCHEDULES = Number(process.env['BAILIWICK_SCHEDULES'] ?? 104_000)
 const SEED = Number(process.env['BAILIWICK_SEED'] ?? 20_261_121)
 /** With fewer schedules than this, not every kind of fault need strike. */
 const FAULTS_FROM = 5_000
 
-/** Declares the tests of half 0 or 1. */
-export function testHalf(half: 0 | 1): void {
+/** Declares the tests of a quarter, from 0 to 3. */
+export function testQuarter(quarter: 0 | 1 | 2 | 3): void {
   const mine = shareOut(
     campaigns.filter(({ skip }) => skip === undefined),
     SCHEDULES,
-  ).filter((_each, index) => index % 2 === half)
+  ).filter((_each, index) => index % 4 === quarter)
   const results: CampaignResult[] = []
-  describe(`properties under simulation, part ${half + 1}`, () => {
-    for (const { name, skip } of campaigns) if (skip !== undefined && half === 0) test.skip(`${name} (${skip})`, () => undefined)
+  describe(`properties under simulation, part ${quarter + 1}`, () => {
+    for (const { name, skip } of campaigns) if (skip !== undefined && quarter === 0) test.skip(`${name} (${skip})`, () => undefined)
     for (const [campaign, schedules] of mine) test(campaign.name, { timeout: 300_000 }, () => passes(campaign, schedules, results))
-    test(`every kind of fault has struck, part ${half + 1}`, () => {
+    test(`every kind of fault has struck, part ${quarter + 1}`, () => {
       const totals = totalsOf(results)
       console.log(
         describeTotals(
@@ -30,7 +30,10 @@ export function testHalf(half: 0 | 1): void {
         ),
       )
       expect(totals.schedules).toBeGreaterThanOrEqual(mine.reduce((sum, [, schedules]) => sum + schedules, 0))
-      if (SCHEDULES >= FAULTS_FROM) expect(idleFaults(totals)).toEqual([])
+      // Messages between shards are struck where campaigns send some: those of one quarter are enough.
+      const hasMessages = mine.some(([{ name }]) => name.includes('messages are lost'))
+      const idle = idleFaults(totals).filter((kind) => hasMessages || !kind.endsWith('-message'))
+      if (SCHEDULES >= FAULTS_FROM) expect(idle).toEqual([])
     })
   })
 }
