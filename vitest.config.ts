@@ -31,7 +31,8 @@ const threads: TestProjectConfiguration = {
     name: 'threads',
     include: ['test/**/*.test.ts'],
     exclude: [modules, 'test/crash/**', 'test/concurrency/**', '**/*.slow.test.ts'],
-    maxWorkers: 2,
+    // They mostly wait.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     sequence: { groupOrder: 1 },
