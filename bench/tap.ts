@@ -22,6 +22,8 @@ export async function tapReader(plan: Plan, count: number): Promise<Finding> {
   const run = async (): Promise<number> => {
     sent += total
     const end = isRead ? system.tap(() => (told += 1)) : undefined
+    // Whoever is answered now finds the tap open.
+    await refs[0]?.ask.balance()
     const perSecond = await callers(count, total, (caller, nth) => {
       return refs[(caller + nth) % ACTORS]?.ask.deposit({ amount: 1 }) ?? Promise.reject(new Error('no ref'))
     })

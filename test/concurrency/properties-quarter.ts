@@ -6,7 +6,7 @@ import { describeTotals, idleFaults, runCampaign, shareOut, totalsOf } from './s
 import type { CampaignResult } from './share-out.ts'
 
 /** Over all quarters. */
-const SCHEDULES = Number(process.env['BAILIWICK_SCHEDULES'] ?? 104_000)
+const SCHEDULES = Number(process.env['BAILIWICK_SCHEDULES'] ?? 102_000)
 const SEED = Number(process.env['BAILIWICK_SEED'] ?? 20_261_121)
 /** With fewer schedules than this, not every kind of fault need strike. */
 const FAULTS_FROM = 5_000

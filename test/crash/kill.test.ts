@@ -15,7 +15,7 @@ import type { Campaign } from './campaign.ts'
 import { endProcessesOf, processesOf } from './lives.ts'
 import { compareEffects, compareTurns, linesOf } from './model.ts'
 
-const KILLS = Number(process.env['BAILIWICK_KILLS'] ?? (process.env['BAILIWICK_SLOW'] === '1' ? 1_000 : 100))
+const KILLS = Number(process.env['BAILIWICK_KILLS'] ?? (process.env['BAILIWICK_SLOW'] === '1' ? 1_000 : 60))
 const SEED = Number(process.env['BAILIWICK_SEED'] ?? (Date.now() % 1_000_000) + 1)
 
 describe(`${KILLS} kills at random moments`, () => {

@@ -5,7 +5,7 @@ import { KNOWN_BUGS } from './known-bugs.ts'
 import { findings, SEEDS } from './search.ts'
 
 /** How many schedules each twin goes through. */
-const TWIN_SCHEDULES = Number(process.env['BAILIWICK_SCHEDULES'] ?? 150)
+const TWIN_SCHEDULES = Number(process.env['BAILIWICK_SCHEDULES'] ?? 100)
 const SHRINK_RUNS = 200
 const REPLAYS = 20
 

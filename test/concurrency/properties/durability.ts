@@ -180,11 +180,11 @@ async function slateIsWhole(world: World): Promise<void> {
 export const durability: readonly Campaign[] = [
   {
     name: 'G1 G2 G3 what is acknowledged or seen survives, once, whatever strikes',
-    share: 5.6,
+    share: 2.8,
     options: { ...survives(ledger), faults: allBut('clock-jump') },
   },
   { name: 'G1 G2 G3 … on two shards', share: 4, options: { ...survives(ledger), shards: 2, faults: 'all' } },
-  { name: 'G1 G2 G3 … for a journal that leaves memory', share: 2.4, options: { ...survives(journal), faults: 'all' } },
+  { name: 'G1 G2 G3 … for a journal that leaves memory', share: 1.2, options: { ...survives(journal), faults: 'all' } },
   {
     name: 'G1 G2 G3 … for actors that leave memory at once',
     share: 1,
@@ -238,7 +238,7 @@ export const durability: readonly Campaign[] = [
   },
   {
     name: 'G4 what throws, is rejected or cannot be kept changes nothing, and is not seen',
-    share: 2.4,
+    share: 1.2,
     options: {
       actors: [ledger, journal],
       scenario: failInBetween,
@@ -249,7 +249,7 @@ export const durability: readonly Campaign[] = [
   },
   {
     name: 'G4 commands of a volatile actor are handled once, in one order',
-    share: 32,
+    share: 80,
     options: {
       actors: [slate],
       scenario: addToSlate,

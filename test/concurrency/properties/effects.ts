@@ -281,7 +281,7 @@ export const effects: readonly Campaign[] = [
   },
   {
     name: 'G10 … and is performed once where its receiver can be asked',
-    share: 3,
+    share: 1.5,
     options: { ...promising('charge', true), faults: single, properties: reached },
   },
   {

@@ -211,7 +211,7 @@ async function noThreadWasGivenUp(world: World): Promise<void> {
 export const failures: readonly Campaign[] = [
   {
     name: 'G11 an actor that fails is held back after its limit, others go on, and those who watch hear once',
-    share: 2.4,
+    share: 1.2,
     options: {
       actors: [patient, nurse],
       scenario: failAndWork,
@@ -222,7 +222,7 @@ export const failures: readonly Campaign[] = [
   },
   {
     name: 'G11 … on two shards',
-    share: 1.8,
+    share: 0.9,
     options: {
       actors: [patient, nurse],
       shards: 2,

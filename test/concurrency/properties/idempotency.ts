@@ -221,7 +221,7 @@ const calm = allBut('poison')
 export const idempotency: readonly Campaign[] = [
   {
     name: 'G3 a key takes effect once and has one answer, whoever asks',
-    share: 3.2,
+    share: 1.6,
     options: { ...sharing(till, 'pay', false), faults: 'all', properties: sometimes('a key was asked by several') },
   },
   {

@@ -124,7 +124,7 @@ const crossing = sometimes('a message crossed shards')
 export const messages: readonly Campaign[] = [
   {
     name: 'G3 G5 messages between two shards arrive once and in order, whatever strikes',
-    share: 2,
+    share: 1,
     options: {
       ...chatter,
       scenario: (world) => gossip(world, 3, false),
@@ -135,7 +135,7 @@ export const messages: readonly Campaign[] = [
   },
   {
     name: 'G3 G5 … also where messages are lost',
-    share: 1.2,
+    share: 0.6,
     options: {
       ...chatter,
       scenario: (world) => gossip(world, 3, false),
@@ -147,7 +147,7 @@ export const messages: readonly Campaign[] = [
   },
   {
     name: 'G3 G5 … between three shards',
-    share: 1.8,
+    share: 0.9,
     options: {
       ...chatter,
       scenario: (world) => gossip(world, 3, false),
@@ -169,12 +169,12 @@ export const messages: readonly Campaign[] = [
   },
   {
     name: 'G3 G5 … between actors of one shard',
-    share: 2.4,
+    share: 1.2,
     options: { ...chatter, scenario: (world) => gossip(world, 3, false), faults: 'all', properties: sometimes('a message was refused') },
   },
   {
     name: 'G3 G5 … where commits take time',
-    share: 1.2,
+    share: 0.6,
     options: {
       ...chatter,
       scenario: (world) => gossip(world, 2, false),
@@ -186,7 +186,7 @@ export const messages: readonly Campaign[] = [
   },
   {
     name: 'G3 G5 … where the receiver postpones them',
-    share: 1.8,
+    share: 0.9,
     options: { ...chatter, scenario: (world) => gossip(world, 3, true), shards: 2, faults: allBut('poison'), properties: crossing },
   },
   {

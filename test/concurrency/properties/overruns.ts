@@ -177,7 +177,7 @@ async function whatIsTakenBackIsNotBegun(world: World): Promise<void> {
 export const overruns: readonly Campaign[] = [
   {
     name: 'G10 … and what comes when its time is over does not count',
-    share: 0.6,
+    share: 0.3,
     options: {
       actors: [sender],
       effects: [errand],

@@ -82,7 +82,7 @@ async function eachInItsWay(world: World): Promise<void> {
 export const restarts: readonly Campaign[] = [
   {
     name: 'G9 … and keep to what they are to do at a restart',
-    share: 4,
+    share: 10,
     options: { actors: [alarm], scenario: restart, check: eachInItsWay, properties: sometimes('the process was restarted twice') },
   },
 ]

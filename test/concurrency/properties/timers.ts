@@ -215,7 +215,7 @@ const reached = sometimes(
 export const timers: readonly Campaign[] = [
   {
     name: 'G9 timers ring once, not early, not after their cancel, whatever strikes',
-    share: 3,
+    share: 1.5,
     options: {
       actors: [bell],
       scenario: (world) => setAndCancel(world, false),
@@ -249,7 +249,7 @@ export const timers: readonly Campaign[] = [
   },
   {
     name: 'G9 … where commits take time',
-    share: 1.2,
+    share: 0.6,
     options: {
       actors: [bell],
       scenario: (world) => setAndCancel(world, false),

@@ -286,7 +286,7 @@ const calm = allBut('poison')
 export const turns: readonly Campaign[] = [
   {
     name: 'K32 G7 one stretch at a time, growing epochs, frames, ranks and one end, whatever strikes',
-    share: 3.2,
+    share: 1.6,
     options: {
       ...working(session, 3, false),
       faults: calm,
@@ -300,7 +300,7 @@ export const turns: readonly Campaign[] = [
   },
   {
     name: 'K32 G7 … where threads and processes die again and again',
-    share: 1.6,
+    share: 0.8,
     options: {
       ...working(session, 2, false),
       maxFaults: 5,
