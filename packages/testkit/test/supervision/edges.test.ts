@@ -5,6 +5,7 @@ import { StoreUnavailable } from '@bailiwick/store'
 import type { ShardStore } from '@bailiwick/store'
 import { assign, enqueueActions, fromCallback, setup } from 'xstate'
 import { TestWorld } from '../../src/index.ts'
+import { storeAround } from '../../src/store-around.ts'
 import { codeOf } from '../code-of.ts'
 import { outside, patientOf } from './patients.ts'
 import { follow, WAYS, wardOf } from './ward.ts'
@@ -88,7 +89,7 @@ describe('release', () => {
     let isSlow = false
     const waiting: (() => void)[] = []
     const slowed = (store: ShardStore): ShardStore => ({
-      ...methodsOf(store),
+      ...storeAround(store, (_method, call) => call()),
       load: async (type, key) => {
         const found = await store.load(type, key)
         if (isSlow && key === 'a') await new Promise<void>((resolve) => void waiting.push(resolve))
@@ -130,7 +131,7 @@ describe('hold', () => {
     let isSlow = false
     const waiting: (() => void)[] = []
     const slowed = (store: ShardStore): ShardStore => ({
-      ...methodsOf(store),
+      ...storeAround(store, (_method, call) => call()),
       outcome: async (scope, key, now) => {
         const found = await store.outcome(scope, key, now)
         if (isSlow) await new Promise<void>((resolve) => void waiting.push(resolve))
@@ -222,7 +223,7 @@ describe('hold', () => {
     let isSlow = false
     const waiting: (() => void)[] = []
     const slowed = (store: ShardStore): ShardStore => ({
-      ...methodsOf(store),
+      ...storeAround(store, (_method, call) => call()),
       load: async (type, key) => {
         const found = await store.load(type, key)
         if (isSlow) await new Promise<void>((resolve) => void waiting.push(resolve))
@@ -393,7 +394,7 @@ describe('stop', () => {
   async function stopping(): Promise<{ readonly ward: Awaited<ReturnType<typeof wardOf>>; readonly failAfter: (commits: number) => void }> {
     let left = Infinity
     const failing = (store: ShardStore): ShardStore => ({
-      ...methodsOf(store),
+      ...storeAround(store, (_method, call) => call()),
       commit: (batch) => {
         left -= 1
         if (left < 0) throw new StoreUnavailable('busy', 'it is locked')
@@ -452,7 +453,7 @@ describe('stop', () => {
   test('G11 poison that is given up becomes a dead letter although the store is busy at that moment', async () => {
     let left = Infinity
     const failing = (store: ShardStore): ShardStore => ({
-      ...methodsOf(store),
+      ...storeAround(store, (_method, call) => call()),
       commit: (batch) => {
         if (batch.deadLetters.length > 0) {
           left -= 1
@@ -643,7 +644,7 @@ describe('reopening', () => {
     let isSlow = false
     const waiting: (() => void)[] = []
     const slowed = (store: ShardStore): ShardStore => ({
-      ...methodsOf(store),
+      ...storeAround(store, (_method, call) => call()),
       outcome: async (scope, key, now) => {
         const found = await store.outcome(scope, key, now)
         if (isSlow) await new Promise<void>((resolve) => void waiting.push(resolve))
@@ -757,30 +758,6 @@ function bombOf(explode: () => void) {
     }),
     commands: { explode: command() },
   })
-}
-
-function methodsOf(store: ShardStore): ShardStore {
-  return {
-    epoch: store.epoch,
-    recover: (now) => store.recover(now),
-    load: (type, key) => store.load(type, key),
-    outcome: (scope, key, now) => store.outcome(scope, key, now),
-    dueTimers: (now, limit) => store.dueTimers(now, limit),
-    nextDueAt: () => store.nextDueAt(),
-    timersOf: (type, key) => store.timersOf(type, key),
-    dueCommands: (now, limit) => store.dueCommands(now, limit),
-    nextCommandDueAt: () => store.nextCommandDueAt(),
-    outboxTo: (peer, after, limit) => store.outboxTo(peer, after, limit),
-    dueEffects: (name, now, limit) => store.dueEffects(name, now, limit),
-    nextEffectDueAt: (name) => store.nextEffectDueAt(name),
-    turnsOf: (type, key, limit) => store.turnsOf(type, key, limit),
-    lateResults: (actor, limit) => store.lateResults(actor, limit),
-    deadLetters: (filter, limit) => store.deadLetters(filter, limit),
-    commit: (batch) => store.commit(batch),
-    expireOutcomes: (now, limit) => store.expireOutcomes(now, limit),
-    compact: () => store.compact(),
-    close: () => store.close(),
-  }
 }
 
 /** Lets a promise settle while time stands still. */
